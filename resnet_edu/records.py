@@ -1,0 +1,167 @@
+"""The records: what a finished run leaves behind, in one schema, written and read here.
+
+    records/runs/<network>-<dataset>-<recipe>-s<seed>/
+        record.json        what was trained, on what, how, where, and what came of it
+        metrics.csv        a row an evaluation, the fields of `train.Evaluation`
+        last.safetensors   the last iterate, if it is under 4 MB
+
+The book reads finished records only, through `read_run`.
+"""
+
+import csv
+import io
+import json
+import os
+import platform
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from .checkpoint import About, save_checkpoint, write_whole
+from .evaluate import Score
+from .recipes import Recipe
+from .train import SPLIT, Evaluation
+
+ROOT = Path(__file__).resolve().parent.parent / "records"  # the book's own, beside the library
+FORMAT = 1
+LARGEST = 4_000_000  # bytes of a checkpoint that is kept
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run as its record tells it; `folder` is where it was read from."""
+
+    folder: Path
+    record: dict
+    metrics: list[Evaluation]
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def test_error(self) -> float:
+        """Per cent of the test pictures that the last iterate gets wrong."""
+        return self.record["results"]["last"]["test_error"]
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last iterate's weights; the file is there if it was under 4 MB."""
+        return self.folder / "last.safetensors"
+
+
+def run_name(network: str, dataset: str, recipe: str, seed: int) -> str:
+    """The name of a run's folder: "resnet20-cifar10-brief-s0"."""
+    return f"{network}-{dataset}-{recipe}-s{seed}"
+
+
+def prepare(root: Path, name: str) -> Path:
+    """The folder a run may write when it is done, checked before hours are spent on it.
+
+    FileExistsError if the run is there already; OSError if `root` cannot be written.
+    """
+    folder = Path(root) / "runs" / name
+    if folder.exists():
+        raise FileExistsError(f"{folder} is there already; remove it or choose another --seed")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder.parent):
+            pass
+    except OSError as error:
+        raise OSError(f"cannot write records to {folder.parent}: {error.strerror}") from error
+    return folder
+
+
+def write_run(
+    folder: Path,
+    network: nn.Module,
+    about: About,
+    recipe: Recipe,
+    metrics: list[Evaluation],
+    test: Score,
+    source: str,
+) -> Run:
+    """Leaves the run's folder, whole or not at all, and reads it back."""
+    last = metrics[-1]
+    record = {
+        "format": FORMAT,
+        **asdict(about),
+        "source": source,
+        "split": SPLIT,
+        "recipe": asdict(recipe),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "pictures_seen": last.iteration * recipe.batch,
+        "results": {
+            "last": {
+                "iteration": last.iteration,
+                "train_error": last.train_error,
+                "validation_error": last.validation_error,
+                "test_error": test.error,
+                "test_loss": test.loss,
+            }
+        },
+        "speed": {"precision": "float32", "memory_format": "channels_last", "compiled": False},
+        "seconds": last.seconds,
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "machine": machine(next(network.parameters()).device),
+    }
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        partial.chmod(0o755)
+        write_whole(partial / "record.json", (json.dumps(record, indent=2) + "\n").encode())
+        write_whole(partial / "metrics.csv", _csv(metrics).encode())
+        save_checkpoint(partial / "last.safetensors", network, about)
+        if (partial / "last.safetensors").stat().st_size > LARGEST:
+            (partial / "last.safetensors").unlink()
+        os.rename(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
+    return read_run(folder)
+
+
+def read_run(folder: Path) -> Run:
+    """The finished run in `folder`; ValueError where the record is of a format we do not know."""
+    folder = Path(folder)
+    if not (folder / "record.json").is_file():
+        raise FileNotFoundError(f"there is no finished run in {folder}: it has no record.json")
+    record = json.loads((folder / "record.json").read_text())
+    if record.get("format") != FORMAT:
+        raise ValueError(f"{folder} has format {record.get('format')!r}; this code reads {FORMAT}")
+    with (folder / "metrics.csv").open(newline="") as file:
+        metrics = [
+            Evaluation(**{field.name: field.type(row[field.name]) for field in fields(Evaluation)})
+            for row in csv.DictReader(file)
+        ]
+    return Run(folder, record, metrics)
+
+
+def read_runs(root: Path = ROOT) -> list[Run]:
+    """All finished runs under `root`, by name."""
+    return [read_run(path.parent) for path in sorted(Path(root).glob("runs/*/record.json"))]
+
+
+def machine(device: torch.device) -> dict:
+    """What a run was made on, in words that name no machine of anybody's."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass  # not Linux
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {"cpu": name, "cores": os.cpu_count(), "threads": torch.get_num_threads(), "gpu": gpu}
+
+
+def _csv(metrics: list[Evaluation]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in fields(Evaluation))
+    for row in metrics:
+        values = asdict(row).values()
+        writer.writerow(v if isinstance(v, int) else float(f"{v:.6g}") for v in values)
+    return text.getvalue()
