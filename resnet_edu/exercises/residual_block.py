@@ -1,0 +1,230 @@
+"""The checks of the exercise cards in *The residual block*."""
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ..blocks import BasicBlock, Bottleneck
+from . import NOT_STARTED, Verdict, own_dice, raised
+
+
+def block_parameters(answer: Callable[[int, int, str], int]) -> Verdict:
+    """Checks `answer(in_channels, channels, shortcut)`: how many parameters a basic block has."""
+    for in_channels, channels, shortcut in (
+        *((16, 16, "A"), (16, 16, "B"), (16, 32, "A"), (16, 32, "B"), (32, 64, "B")),
+        *((3, 5, "B"), (7, 7, "A")),
+    ):
+        try:
+            given = answer(in_channels, channels, shortcut)
+        except Exception as error:
+            return raised(error)
+        if given is None or given is ...:
+            return NOT_STARTED
+        stride = 1 if in_channels == channels else 2
+        with own_dice():
+            block = BasicBlock(in_channels, channels, stride, shortcut)
+        truth = _count(block)
+        if given == truth:
+            continue
+        case = f"For ({in_channels}, {channels}, {shortcut!r}) you say {given}"
+        return Verdict(False, f"{case}. {_miscounted(given, block, in_channels, channels)}")
+    return Verdict(True, "Seven blocks, seven counts, each as the block itself has it.")
+
+
+def _miscounted(given: int, block: BasicBlock, in_channels: int, channels: int) -> str:
+    """What one most likely forgot to come to `given`."""
+    convolutions = sum(m.weight.numel() for m in block.modules() if isinstance(m, nn.Conv2d))
+    branch, total = _count(block.residual), _count(block)
+    norms = sum(1 for m in block.modules() if isinstance(m, nn.BatchNorm2d))
+    known = {
+        convolutions: "Those are the convolutions alone: batch norm learns a scale and a shift.",
+        total + 2 * norms * channels: (
+            "Running means and variances are measured, not learned: they are buffers, no "
+            "parameters."
+        ),
+        convolutions + norms * channels: "Batch norm has two parameters a channel, not one.",
+        total + 2 * channels: "These convolutions have no bias: batch norm's shift does its work.",
+        2 * 9 * channels * channels + 4 * channels: (
+            "The first convolution has in_channels on its way in: its weights are "
+            "channels × in_channels × 3 × 3."
+        ),
+        branch: "That is the residual branch alone; option B's projection has parameters too.",
+        branch
+        + channels * in_channels: "The projection is followed by batch norm: count that too.",
+        branch + channels * in_channels + 2 * channels: (
+            "Where shapes agree the shortcut is the identity, with option B as well: no parameters."
+        ),
+        branch + 9 * channels * in_channels + 2 * channels: "The projection is 1×1, not 3×3.",
+    }
+    del known[total]
+    return known.get(given, "Go through the layers one by one: what does each learn?")
+
+
+def make_identity(answer: Callable[[BasicBlock], None]) -> Verdict:
+    """Checks `answer(block)`, which makes a trained block the identity by the fewest zeros."""
+    with own_dice():
+        block = _lived_in(BasicBlock(16, 16))
+        before = copy.deepcopy(block)
+        x = torch.randn(8, 16, 8, 8).relu()
+        try:
+            result = answer(block)
+        except Exception as error:
+            return raised(error)
+        changed = {
+            name: (value != old)
+            for (name, value), old in zip(
+                block.state_dict().items(), before.state_dict().values(), strict=True
+            )
+            if value.shape != old.shape or not torch.equal(value, old)
+        }
+        if isinstance(result, nn.Module) and result is not block:
+            return Verdict(
+                False, "That is a new module. Change the numbers inside the block given."
+            )
+        if not changed:
+            return NOT_STARTED
+        with torch.no_grad():
+            training, evaluation = block.train()(x), block.eval()(x)
+        if not (torch.equal(training, x) and torch.equal(evaluation, x)):
+            return Verdict(False, _not_identity(block, changed, training, evaluation, x))
+        count = sum(int(difference.sum()) for difference in changed.values())
+        if count > 32:
+            return Verdict(
+                False, f"It is the identity, but you changed {count:,} numbers; 32 will do."
+            )
+    return Verdict(True, "32 zeros, and the block hands on every non-negative x, bit for bit.")
+
+
+def _lived_in(block: BasicBlock) -> BasicBlock:
+    """The block as training might leave it: no scale is 1, no shift is 0."""
+    for module in block.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.5)
+            nn.init.normal_(module.running_mean)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+    return block
+
+
+def _not_identity(
+    block: BasicBlock, changed: dict, training: Tensor, evaluation: Tensor, x: Tensor
+) -> str:
+    last = block.residual[4]
+    scale_zero, shift_zero = (not p.detach().any() for p in (last.weight, last.bias))
+    if scale_zero and not shift_zero:
+        return (
+            "The last batch norm multiplies by 0 and then adds its shift, which training has moved "
+            "away from 0."
+        )
+    if not block.residual[3].weight.detach().any() and not shift_zero:
+        return (
+            "The second convolution gives 0, but batch norm comes after it: it still adds its "
+            "shift (and, evaluating, takes its running mean away)."
+        )
+    if torch.equal(training, x) and not torch.equal(evaluation, x):
+        return (
+            "Training it is the identity, evaluating it is not: there batch norm takes away a "
+            "running mean that is not 0."
+        )
+    if all(name.startswith(("residual.0", "residual.1")) for name in changed):
+        return (
+            "You changed only the first half of the branch. Whatever comes out of it, the second "
+            "half makes something of it again."
+        )
+    if not training.any():
+        return "The output is 0: the block forgets x. Leave the shortcut alone."
+    return "The output is not x. Which is the last layer of the branch that could still add to it?"
+
+
+def bottleneck(answer: type[nn.Module]) -> Verdict:
+    """Checks `answer(in_channels, channels, stride)`, a bottleneck block with projection."""
+    for in_channels, channels, stride in ((64, 32, 2), (64, 16, 1), (16, 16, 1)):
+        try:
+            with own_dice(), torch.no_grad():
+                given = answer(in_channels, channels, stride).double()
+                if not list(given.parameters()):
+                    return NOT_STARTED
+                pair = _with_same_weights(given, in_channels, channels, stride)
+                fault = pair if isinstance(pair, str) else _bottleneck_fault(given, *pair)
+        except Exception as error:
+            return raised(error)
+        if fault:
+            case = f"in_channels={in_channels}, channels={channels}, stride={stride}"
+            return Verdict(False, f"With {case}: {fault}")
+    return Verdict(True, "Same weights, same outputs as the library's Bottleneck, in three shapes.")
+
+
+def _with_same_weights(
+    given: nn.Module, in_channels: int, channels: int, stride: int
+) -> tuple[Bottleneck, Tensor] | str:
+    """The library's block and an input, once `given` has its weights; or why it cannot have them."""
+    ours = Bottleneck(in_channels, channels, stride, "B").double()
+    for module in ours.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight)
+            nn.init.normal_(module.bias)
+    shapes = [tuple(p.shape) for p in given.parameters()]
+    wanted = [tuple(p.shape) for p in ours.parameters()]
+    if shapes != wanted:
+        return _unlike(given, shapes, wanted)
+    with torch.no_grad():
+        for mine, theirs in zip(ours.parameters(), given.parameters(), strict=True):
+            theirs.copy_(mine)
+    return ours, torch.randn(4, in_channels, 8, 8).double().relu()
+
+
+def _unlike(given: nn.Module, shapes: list, wanted: list) -> str:
+    kernels = [m.kernel_size[0] for m in given.modules() if isinstance(m, nn.Conv2d)]
+    norms = sum(isinstance(m, nn.BatchNorm2d) for m in given.modules())
+    convolutions = len(kernels)
+    if any(m.bias is not None for m in given.modules() if isinstance(m, nn.Conv2d)):
+        return "a convolution has a bias. Batch norm follows each, and its shift does that work."
+    if norms < convolutions:
+        return f"there are {convolutions} convolutions but {norms} batch norms: one follows each."
+    if kernels[:3] != [1, 3, 1]:
+        return f"the branch's kernels should be 1, 3, 1, not {', '.join(map(str, kernels[:3]))}."
+    i = next((i for i, (a, b) in enumerate(zip(shapes, wanted, strict=False)) if a != b), None)
+    if i is not None:
+        return (
+            f"parameter {i} has shape {shapes[i]}, not {wanted[i]}. The order is the branch first, "
+            "then the shortcut; the last 1×1 goes up to 4 · channels."
+        )
+    if len(shapes) < len(wanted):
+        return "where in_channels is not 4 · channels, or the stride is 2, the shortcut projects."
+    return "where shapes agree the shortcut is the identity: it has no parameters."
+
+
+def _bottleneck_fault(given: nn.Module, ours: Bottleneck, x: Tensor) -> str:
+    """What is wrong with the outputs, or "" if nothing is."""
+    output, truth = given(x), ours(x)
+    branch, shortcut = ours.residual(x), ours.shortcut(x)
+    if not isinstance(output, Tensor) or output.shape != truth.shape:
+        return f"the output should be a tensor of shape {tuple(truth.shape)}."
+    if torch.allclose(output, truth):
+        return ""
+    known = {
+        "a ReLU is missing: one more comes after the addition.": branch + shortcut,
+        "the branch ends in a ReLU. It must be able to take away as well as to add: the last "
+        "ReLU comes after the addition.": (branch.relu() + shortcut).relu(),
+        "the last ReLU stands before the addition instead of after it.": branch.relu() + shortcut,
+        "the shortcut is there and never added.": branch.relu(),
+    }
+    for message, wrong in known.items():
+        if torch.allclose(output, wrong):
+            return message
+    first = next(m for m in given.modules() if isinstance(m, nn.Conv2d))
+    if first.stride[0] == 2:
+        return (
+            "the stride sits on the first 1×1, which then throws away three pixels in four unseen "
+            "(the paper did so); here the 3×3 takes it."
+        )
+    return (
+        "right shapes, wrong numbers. ReLU follows the first two batch norms of the branch and the "
+        "addition, and nothing else."
+    )
+
+
+def _count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
