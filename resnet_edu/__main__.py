@@ -18,7 +18,7 @@ from .evaluate import evaluate
 from .trace import trace
 from .train import SPLIT, Training
 
-NETWORKS = f"{', '.join(resnet.NAMES)}; a ResNet's shortcut after a dash, as in resnet20-B"
+NETWORKS = f"{', '.join(resnet.NAMES)}; with projections resnet20-B and the like"
 
 
 def main(arguments: list[str] | None = None) -> int:

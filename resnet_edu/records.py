@@ -41,6 +41,7 @@ class Run:
 
     @property
     def name(self) -> str:
+        """The folder's name, as `run_name` makes it."""
         return self.folder.name
 
     @property

@@ -180,19 +180,16 @@ NAMES = tuple(_BY_NAME)
 def by_name(name: str, num_classes: int = 10) -> ResNet:
     """The network a name on the command line or in a record means: "resnet20", "plain56", …
 
-    A ResNet of section 4.2 takes its shortcut after a dash, "resnet20-B"; without one it is A.
-    Raises `ValueError` for any other name.
+    A ResNet of section 4.2 has shortcuts of option A; "resnet20-B" and "resnet20-C" have the
+    others. Raises `ValueError` for any other name.
     """
     base, dash, shortcut = name.partition("-")
-    if base not in _BY_NAME or (dash and not takes_shortcut(base)):
+    family = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")
+    if base not in _BY_NAME or (dash and (base not in family or shortcut not in ("B", "C"))):
         raise ValueError(
-            f"unknown network {name!r}; there are {', '.join(NAMES)}, and resnet20-B and the like"
+            f"unknown network {name!r}; there are {', '.join(NAMES)}, and with other shortcuts "
+            "resnet20-B, resnet20-C and the like"
         )
     if dash:
         return _BY_NAME[base](shortcut=shortcut, num_classes=num_classes)
     return _BY_NAME[base](num_classes=num_classes)
-
-
-def takes_shortcut(base: str) -> bool:
-    """Whether this network's name may carry a shortcut: only section 4.2's ResNets."""
-    return base in ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")

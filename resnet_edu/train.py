@@ -54,6 +54,7 @@ class Batches:
         self.order = self._shuffled()
 
     def next(self) -> Pictures:
+        """The next `batch` pictures."""
         while len(self.order) < self.batch:
             self.order = torch.cat([self.order, self._shuffled()])
         chosen, self.order = self.order[: self.batch], self.order[self.batch :]

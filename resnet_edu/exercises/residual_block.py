@@ -159,7 +159,7 @@ def bottleneck(answer: type[nn.Module]) -> Verdict:
 def _with_same_weights(
     given: nn.Module, in_channels: int, channels: int, stride: int
 ) -> tuple[Bottleneck, Tensor] | str:
-    """The library's block and an input, once `given` has its weights; or why it cannot have them."""
+    """The library's block and an input, once `given` has its weights; or why it cannot."""
     ours = Bottleneck(in_channels, channels, stride, "B").double()
     for module in ours.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -8,9 +8,9 @@ from torch import nn
 from ..blocks import NoShortcut, PadShortcut, ProjectionShortcut
 from ..trace import Row, Trace, shape_text, trace
 
-WIDTH, BOX_WIDTH, BOX, GAP = 350, 150, 30, 16  # of a drawing, in its own units
-MIDDLE = 112  # where the residual branch runs
-BESIDE = 274  # where the shortcut runs
+WIDTH, BOX_WIDTH, BOX, GAP = 300, 152, 30, 16  # of a drawing, in its own units
+MIDDLE = 84  # where the residual branch runs
+BESIDE = 230  # where the shortcut runs
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,10 @@ def _draw(title: str, block: nn.Module, shape: tuple[int, int, int]) -> str:
     flow = trace(block, shape, depth=2)
     layers = [row for row in flow if row.name.startswith("residual.")]
     top = 74
+    plain = isinstance(block.shortcut, NoShortcut)
+    width = 2 * MIDDLE if plain else WIDTH
     parts = [
-        _text(WIDTH / 2, 20, title, "font-weight:600"),
+        _text(MIDDLE, 20, title, "font-weight:600"),
         _text(MIDDLE, 44, f"x: {shape_text(shape)}"),
         _line(MIDDLE, 52, MIDDLE, top, arrow=True),
     ]
@@ -67,19 +69,19 @@ def _draw(title: str, block: nn.Module, shape: tuple[int, int, int]) -> str:
             y += GAP
     plus = y + 44
     parts.append(_text(MIDDLE + 10, y + 20, "F(x)", "font-style:italic", anchor="start"))
-    parts.append(_line(MIDDLE, y, MIDDLE, plus - 11, arrow=True))
+    parts.append(_line(MIDDLE, y, MIDDLE, plus - 11, arrow=not plain))
     parts += _draw_shortcut(block.shortcut, flow, 60, plus, (top + y) / 2)
     y = plus + 11
     parts.append(_line(MIDDLE, y, MIDDLE, y + 20, arrow=True))
     y += 20
-    parts.append(_box(MIDDLE, y, "ReLU", "#7a8a2e"))
+    parts.append(_box(MIDDLE, y, "ReLU", _colour(block.relu)))
     parts.append(_line(MIDDLE, y + BOX, MIDDLE, y + BOX + 24, arrow=True))
     y += BOX + 42
     parts.append(_text(MIDDLE, y, shape_text(flow[""].output_shape)))
     height = y + 12
     return (
-        f'<svg viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" style="max-width:100%;height:auto" '
-        f'aria-hidden="true" font-family="inherit" font-size="14" fill="currentColor">'
+        f'<svg viewBox="0 0 {width} {height:g}" width="{width}" style="max-width:100%;height:auto" '
+        f'aria-hidden="true" font-family="inherit" font-size="13" fill="currentColor">'
         f"{''.join(parts)}</svg>"
     )
 
@@ -118,7 +120,7 @@ def _draw_shortcut(
     height = 20 * len(lines) + 14
     top = middle - height / 2
     parts.append(
-        f'<rect class="paper" x="{BESIDE - 66}" y="{top:g}" width="132" height="{height}" rx="6" '
+        f'<rect class="paper" x="{BESIDE - 62}" y="{top:g}" width="124" height="{height}" rx="6" '
         'fill="#2a6fbb" />'
     )
     for i, line in enumerate(lines):
