@@ -1,0 +1,67 @@
+"""What the tests share: threads that do not fight, small pictures, CIFAR-10 where it is at hand,
+and the book, built once for all tests that look at its pages."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from resnet_edu import data
+from resnet_edu.data import shapes
+
+pytest.register_assert_rewrite("checks")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(workers)))
+
+
+def pytest_collection_modifyitems(items):
+    """The longest test first, so that the other worker does the rest meanwhile."""
+    items.sort(key=lambda item: item.name != "test_resnet20_learns_shapes")
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Weights and inputs that a test does not seed itself are the same in every run."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def few_shapes(monkeypatch):
+    """Makes `shapes` a dataset of 200 training and 100 test pictures, and returns it."""
+    monkeypatch.setattr(shapes, "TRAIN", 200)
+    monkeypatch.setattr(shapes, "TEST", 100)
+    return data.load("shapes")
+
+
+@pytest.fixture(scope="session")
+def cifar10():
+    """The real CIFAR-10: from RESNET_EDU_DATA, or from `../shared/data` beside the checkout."""
+    place = os.environ.get("RESNET_EDU_DATA") or ROOT.parent / "shared" / "data" / "cifar10.zip"
+    if not Path(place).exists():
+        pytest.skip("CIFAR-10 is not at hand: RESNET_EDU_DATA names no folder or zip")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESNET_EDU_DATA", str(place))
+        return data.load("cifar10")
+
+
+def build_book(source: Path, output: Path) -> Path:
+    """The folder of the pages, built from `source` with warnings as errors."""
+    program = Path(sys.executable).with_name("jupyter-book")
+    options = ["-n", "-W", "--keep-going", "--path-output", str(output)]
+    result = subprocess.run(
+        [program, "build", *options, str(source)], capture_output=True, text=True
+    )
+    if result.returncode:
+        pytest.fail(f"the book does not build:\n{result.stdout[-3000:]}{result.stderr[-3000:]}")
+    return output / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory) -> Path:
+    return build_book(ROOT, tmp_path_factory.mktemp("book"))

@@ -1,0 +1,195 @@
+"""The command line: what it prints, what it leaves, its exit codes, and its errors."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from resnet_edu import __version__, records
+from resnet_edu.__main__ import main
+from resnet_edu.train import Training
+
+TINY = ["train", "resnet20", "--iterations", "2", "--batch", "8", "--device", "cpu"]
+NAME = "resnet20-shapes-sprint-2it-b8-s0"
+
+
+def refused(arguments, capsys):
+    """What is said of a command line that is wrong: exit code 2."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    return capsys.readouterr().err
+
+
+def failed(arguments, capsys):
+    """The one line that says why it could not be done: exit code 1."""
+    assert main(arguments) == 1
+    line = capsys.readouterr().err
+    assert line.startswith("resnet-edu: ") and line.count("\n") == 1
+    return line
+
+
+def test_both_entry_points():
+    """`resnet-edu` and `python -m resnet_edu` are the same program."""
+    program = Path(sys.executable).with_name("resnet-edu")
+    shown = subprocess.run([program, "--help"], capture_output=True, text=True)
+    assert shown.returncode == 0 and shown.stderr == ""
+    for word in ("trace", "train", "evaluate", "data", "Exit codes: 0 done"):
+        assert word in shown.stdout
+    module = [sys.executable, "-m", "resnet_edu", "trace", "resnet20"]
+    traced = subprocess.run(module, capture_output=True, text=True)
+    assert traced.returncode == 0 and "269,722     40,551,040" in traced.stdout
+
+
+@pytest.mark.parametrize("command", ["trace", "train", "evaluate", "data"])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    assert f"usage: resnet-edu {command}" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0 and capsys.readouterr().out == f"resnet-edu {__version__}\n"
+
+
+@pytest.mark.parametrize(("depth", "lines"), [(1, 9), (2, 24)])
+def test_trace(depth, lines, capsys):
+    assert main(["trace", "resnet20", "--depth", str(depth)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == lines
+
+
+def test_data(few_shapes, capsys):
+    assert main(["data", "shapes"]) == 0
+    shown = capsys.readouterr().out
+    assert "shapes (drawn)" in shown and few_shapes.fingerprint in shown
+    assert "180 and 20 for validation" in shown
+
+
+def test_train_then_evaluate(few_shapes, tmp_path, capsys):
+    """The record says what was done; evaluating its checkpoint gives its test error again."""
+    assert main([*TINY, "--records", str(tmp_path)]) == 0
+    assert "iteration      2  epoch   0.09" in capsys.readouterr().out
+    (run,) = records.read_runs(tmp_path)
+    assert run.name == NAME
+    assert run.record["fingerprint"] == few_shapes.fingerprint
+    assert run.record["recipe"]["iterations"] == 2 and run.record["recipe"]["batch"] == 8
+    assert str(tmp_path) not in json.dumps(run.record)
+    for place in (run.folder, run.checkpoint):
+        assert main(["evaluate", str(place)]) == 0
+        shown = capsys.readouterr()
+        assert shown.err == ""
+        assert f"resnet20 on 100 test pictures of shapes: error {run.test_error:.2f} %" in shown.out
+
+
+def test_the_seed_decides(few_shapes, tmp_path):
+    """The same command gives the same weights to the bit, another seed others."""
+    first, again, other = (
+        weights_of_seed(seed, tmp_path / folder) for seed, folder in ((0, "a"), (0, "b"), (1, "c"))
+    )
+    assert first == again and first != other
+
+
+def test_the_seed_draws_the_first_weights(few_shapes, tmp_path, monkeypatch):
+    """Not only the order of the pictures: after steps that learn nothing, weights differ too."""
+
+    def stand_still(self):
+        self.iteration += 1
+
+    monkeypatch.setattr(Training, "step", stand_still)
+    assert weights_of_seed(0, tmp_path / "first") != weights_of_seed(1, tmp_path / "second")
+
+
+def weights_of_seed(seed, root):
+    """What a tiny run of that seed leaves, as bytes, without the checkpoint's metadata."""
+    assert main([*TINY, "--records", str(root), "--seed", str(seed)]) == 0
+    (path,) = root.glob("runs/*/last.safetensors")
+    return {name: value.numpy().tobytes() for name, value in load_file(path).items()}
+
+
+def test_evaluating_on_other_pictures_is_said(few_shapes, tmp_path, capsys, monkeypatch):
+    main([*TINY, "--records", str(tmp_path)])
+    capsys.readouterr()
+    monkeypatch.setattr("resnet_edu.data.shapes.TEST", 50)
+    assert main(["evaluate", str(tmp_path / "runs" / NAME)]) == 0
+    assert "note: trained on shapes" in capsys.readouterr().err
+
+
+def test_interrupted(few_shapes, tmp_path, monkeypatch, capsys):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "evaluate", interrupted)
+    assert main([*TINY, "--records", str(tmp_path)]) == 130
+    assert "resnet-edu: interrupted; nothing was written" in capsys.readouterr().err
+    assert list(tmp_path.glob("runs/*")) == list(tmp_path.glob("runs/.*")) == []
+
+
+def test_a_loss_that_is_no_number(few_shapes, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("resnet_edu.train.F.cross_entropy", lambda x, y: x.sum() * torch.nan)
+    assert main([*TINY, "--records", str(tmp_path)]) == 1
+    assert "the training loss is nan between iterations 0 and 2" in capsys.readouterr().err
+    assert list(tmp_path.glob("runs/*")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["paint"], "invalid choice: 'paint'"),
+        (["trace"], "the following arguments are required: NETWORK"),
+        (["trace", "resnet21"], "unknown network 'resnet21'; there are resnet20, "),
+        (["trace", "resnet20-D"], "unknown network 'resnet20-D'"),
+        (["trace", "resnet20", "--depth", "0"], "--depth: must be a whole number of 1 or more"),
+        (["train", "plain21"], "unknown network 'plain21'"),
+        (["train", "resnet20", "--data", "mnist"], "--data: invalid choice: 'mnist'"),
+        (["train", "resnet20", "--recipe", "slow"], "unknown recipe 'slow'; there are paper, "),
+        (["train", "resnet20", "--batch", "0"], "--batch: must be a whole number of 1 or more"),
+        (["train", "resnet20", "--batch", "-8"], "--batch: must be .* not '-8'"),
+        (["train", "resnet20", "--iterations", "0"], "--iterations: must be .* not '0'"),
+        (["train", "resnet20", "--iterations", "2.5"], "--iterations: must be .* not '2.5'"),
+        (["train", "resnet20", "--seed", "one"], "--seed: invalid int value: 'one'"),
+        (["train", "resnet20", "--device", "abacus"], "--device: .*abacus"),
+        (["data", "mnist"], "invalid choice: 'mnist'"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_command_line(arguments, words, capsys):
+    assert re.search(words, refused(arguments, capsys))
+
+
+def test_a_run_that_is_there_already(few_shapes, tmp_path, capsys):
+    (tmp_path / "runs" / NAME).mkdir(parents=True)
+    line = failed([*TINY, "--records", str(tmp_path)], capsys)
+    assert f"{NAME} is there already; remove it or choose another --seed" in line
+
+
+def test_records_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    line = failed([*TINY, "--records", str(tmp_path / "file")], capsys)
+    assert "cannot write records to" in line and "Not a directory" in line
+
+
+def test_cifar10_is_not_at_hand(monkeypatch, tmp_path, capsys):
+    monkeypatch.delenv("RESNET_EDU_DATA", raising=False)
+    assert "set RESNET_EDU_DATA to a folder or zip" in failed(["data", "cifar10"], capsys)
+    train = [*TINY, "--data", "cifar10", "--records", str(tmp_path)]
+    assert main(train) == 1
+    assert "CIFAR-10 is not at hand" in capsys.readouterr().err
+    monkeypatch.setenv("RESNET_EDU_DATA", str(tmp_path / "nowhere"))
+    assert "there is no folder or zip at" in failed(["data", "cifar10"], capsys)
+
+
+def test_checkpoints_that_are_none(tmp_path, capsys):
+    assert "there is no checkpoint at" in failed(["evaluate", str(tmp_path)], capsys)
+    path = tmp_path / "it.safetensors"
+    assert "there is no checkpoint at" in failed(["evaluate", str(path)], capsys)
+    path.write_bytes(b"something else")
+    assert "is no whole safetensors file" in failed(["evaluate", str(path)], capsys)
