@@ -1,8 +1,8 @@
 """ResNet, Block by Block: the small library under the book.
 
 The modules stand in the book's order, and each imports only from those before it: `blocks`,
-`resnet`; `data`; `recipes`, `train`, `evaluate`, `checkpoint`; `records`; `trace`; `show`;
-`exercises`.
+`resnet`; `data`; `recipes`, `evaluate`, `checkpoint`, `train`; `records`; `trace`; `study`;
+`show`; `exercises`.
 """
 
 from .resnet import (

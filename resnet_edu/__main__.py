@@ -23,7 +23,13 @@ NETWORKS = f"{', '.join(resnet.NAMES)}; with projections resnet20-B and the like
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if "recipe" in options:
+        try:
+            options.recipe = _changed(options.recipe, options.iterations, options.batch)
+        except ValueError as error:
+            parser.error(str(error))
     try:
         options.run(options)
     except KeyboardInterrupt:
@@ -80,8 +86,8 @@ def _parser() -> argparse.ArgumentParser:
         "--iterations", type=_positive, metavar="N", help="stop after N updates instead"
     )
     command.add_argument("--batch", type=_positive, metavar="N", help="pictures an update instead")
-    command.add_argument("--seed", type=int, default=0, help="default: 0")
-    command.add_argument("--device", type=_checked(torch.device), help="default: cuda if there")
+    command.add_argument("--seed", type=_seed, default=0, metavar="N", help="default: 0")
+    command.add_argument("--device", type=_checked(_device), help="default: cuda if there")
     command.add_argument("--records", type=Path, default=Path("records"), help="default: records")
     command.set_defaults(run=_train)
 
@@ -111,7 +117,7 @@ def _trace(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    recipe = _changed(options.recipe, options.iterations, options.batch)
+    recipe = options.recipe
     name = records.run_name(options.network, options.data, recipe.name, options.seed)
     folder = records.prepare(options.records, name)  # before hours are spent
     device = options.device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -192,6 +198,19 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not {text!r}")
     return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2³² − 1, not {text!r}")
+    return int(text)
+
+
+def _device(text: str) -> torch.device:
+    try:
+        return torch.zeros(1, device=text).device
+    except AssertionError as error:  # a PyTorch that was built without that kind of device
+        raise ValueError(str(error)) from error
 
 
 def _network(text: str) -> str:

@@ -1,5 +1,7 @@
 """What a network makes of pictures it does not learn from: logits, loss, error."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +19,18 @@ class Score:
     error: float
 
 
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside; afterwards every module is in the mode it was in before."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, was_training in modes:
+            module.training = was_training
+
+
 @torch.no_grad()
 def logits(
     network: nn.Module,
@@ -32,17 +46,13 @@ def logits(
     if len(images) == 0:
         raise ValueError("there are no pictures to evaluate")
     device = next(network.parameters()).device
-    was_training = network.training
-    network.eval()
-    try:
+    with evaluating(network):
         return torch.cat(
             [
                 network(_channels_last(normalise(some.to(device), mean, std)))
                 for some in images.split(batch)
             ]
         )
-    finally:
-        network.train(was_training)
 
 
 def evaluate(

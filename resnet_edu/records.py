@@ -5,7 +5,10 @@
         metrics.csv        a row an evaluation, the fields of `train.Evaluation`
         last.safetensors   the last iterate, if it is under 4 MB
 
-The book reads finished records only, through `read_run`.
+    records/measurements/<name>.json
+        anything else that was measured, with the command that makes it again
+
+The book reads finished records only, through `read_run` and `read_measurement`.
 """
 
 import csv
@@ -107,7 +110,7 @@ def write_run(
         },
         "speed": {"precision": "float32", "memory_format": "channels_last", "compiled": False},
         "seconds": last.seconds,
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "versions": versions(),
         "machine": machine(next(network.parameters()).device),
     }
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
@@ -144,6 +147,35 @@ def read_run(folder: Path) -> Run:
 def read_runs(root: Path = ROOT) -> list[Run]:
     """All finished runs under `root`, by name."""
     return [read_run(path.parent) for path in sorted(Path(root).glob("runs/*/record.json"))]
+
+
+def write_measurement(name: str, command: str, rows: list[dict], root: Path = ROOT) -> Path:
+    """Leaves `measurements/<name>.json`: the rows, and the command that makes them again."""
+    path = Path(root) / "measurements" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    about = {
+        "format": FORMAT,
+        "command": command,
+        "versions": versions(),
+        "machine": machine(torch.device("cpu")),
+    }
+    lines = ",\n    ".join(json.dumps(row) for row in rows)  # a row a line, to be read and compared
+    text = json.dumps(about, indent=2)[:-2] + f',\n  "rows": [\n    {lines}\n  ]\n}}\n'
+    write_whole(path, text.encode())
+    return path
+
+
+def read_measurement(name: str, root: Path = ROOT) -> list[dict]:
+    """The rows of `measurements/<name>.json`; FileNotFoundError where it was never made."""
+    path = Path(root) / "measurements" / f"{name}.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no measurement at {path}")
+    return json.loads(path.read_text())["rows"]
+
+
+def versions() -> dict:
+    """Of Python and of PyTorch."""
+    return {"python": platform.python_version(), "torch": torch.__version__}
 
 
 def machine(device: torch.device) -> dict:

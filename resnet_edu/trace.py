@@ -10,6 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from .blocks import NoShortcut
+from .evaluate import evaluating
+
 HEADINGS = ("module", "kind", "input", "output", "parameters", "multiply-adds", "sees")
 
 
@@ -131,16 +134,13 @@ def trace(network: nn.Module, shape: tuple[int, int, int] = (3, 32, 32), depth: 
         )
         for name, module in network.named_modules()
     ]
-    was_training = network.training
-    network.eval()
     first = next(network.parameters())
     picture = torch.zeros(1, *shape, device=first.device, dtype=first.dtype)
     picture.field = (1, 1)
     try:
-        with torch.no_grad(), _Fields():
+        with torch.no_grad(), evaluating(network), _Fields():
             network(picture)
     finally:
-        network.train(was_training)
         for handle in handles:
             handle.remove()
     ordered = [rows[name] for name, _ in network.named_modules() if name in rows]
@@ -171,6 +171,8 @@ class _Fields(TorchFunctionMode):
 def _widened(module: nn.Module, x: Tensor) -> tuple[int, int]:
     """The field of the output of a module without parts, given its input."""
     side, step = x.field
+    if isinstance(module, NoShortcut):
+        return 0, step
     if isinstance(module, nn.AdaptiveAvgPool2d):
         return side + (x.shape[-1] - 1) * step, step * x.shape[-1]
     if hasattr(module, "stride"):  # a shortcut of option A strides without a kernel

@@ -124,10 +124,13 @@ class Training:
     def evaluate(self) -> Evaluation:
         """How training went since the last look, and the error on the validation pictures.
 
-        Raises FloatingPointError where the training loss is no longer a finite number.
+        Raises FloatingPointError where the training loss is no longer a finite number, RuntimeError
+        where there was no step since the last look.
         """
         started = time.perf_counter()
         steps = self.iteration - self.looked_at
+        if not steps:
+            raise RuntimeError(f"no step was taken since the evaluation at {self.iteration:,}")
         train_loss = self.loss_sum.item() / steps  # waits for the device to be done
         waited = time.perf_counter() - started
         if not math.isfinite(train_loss):

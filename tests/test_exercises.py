@@ -1,5 +1,9 @@
 """Every check passes its solution, fails its stub, and tells wrong tries what is wrong."""
 
+import linecache
+import re
+from itertools import count
+
 import chapters
 import pytest
 import torch
@@ -12,6 +16,8 @@ from resnet_edu.exercises import residual_block
 CARDS = [card for notebook in chapters.NOTEBOOKS for card in chapters.cards(notebook)]
 BY_CHECK = {card.check: card for card in CARDS}
 SCOPE = {"torch": torch, "nn": nn, "F": F, "exercises": residual_block} | vars(blocks)
+
+numbers = count()
 
 
 def parameters(convolutions="9 * i * c + 9 * c * c", norms="4 * c", extra="i * c + 2 * c", when=""):
@@ -43,7 +49,7 @@ def changed(check, *replacements):
 WRONG = {  # what a student may try, and words that only the answer to it has
     "block_parameters": [
         (parameters(norms="0", extra="i * c"), "the convolutions alone"),
-        (parameters(norms="2 * c", extra="i * c + c"), "two parameters a channel"),
+        (parameters(norms="2 * c", extra="i * c + c"), "parameters a channel together"),
         (parameters(norms="8 * c", extra="i * c + 4 * c"), "buffers"),
         (parameters(norms="6 * c", extra="i * c + 4 * c"), "no bias"),
         (parameters(convolutions="18 * c * c"), "on its way in"),
@@ -53,6 +59,13 @@ WRONG = {  # what a student may try, and words that only the answer to it has
         (parameters(extra="9 * i * c + 2 * c"), "not 3×3"),
         (parameters(norms="4 * c + 1"), "one by one"),
         ("def block_parameters(i, c):\n    return 0", "raised TypeError"),
+        ("def block_parameters(i, c, s):\n    print(i * c)", "is there a `return`"),
+        ("def block_parameters(i, c, s):\n    return torch.ones(2)", "a whole number"),
+        (
+            "def block_parameters(i, c, s):\n"
+            "    return sum(p.numel() for p in BasicBlock(i, c, 1, s).parameters())",
+            "without building it",
+        ),
     ],
     "make_identity": [
         (zeros("residual.4.weight"), "multiplies by 0 and then adds its shift"),
@@ -67,6 +80,11 @@ WRONG = {  # what a student may try, and words that only the answer to it has
         ),
         (zeros("residual.4.bias"), "could still add"),
         (zeros("residual.5.weight"), "raised AttributeError"),
+        (zeros(more="block.residual[4] = nn.Identity()"), "Layers were exchanged"),
+        (
+            zeros(more="w = torch.zeros_like(block.residual[4].weight)"),
+            "change its tensors in place",
+        ),
     ],
     "bottleneck": [
         (
@@ -145,7 +163,10 @@ WRONG = {  # what a student may try, and words that only the answer to it has
 def verdict(card, answer):
     """What the card's own check says of an answer, under the names its stub uses."""
     scope = dict(SCOPE)
-    exec(answer, scope)
+    # As in a notebook, the source of an answer can be looked up.
+    name = f"<answer {next(numbers)}>"
+    linecache.cache[name] = len(answer), None, answer.splitlines(keepends=True), name
+    exec(compile(answer, name, "exec"), scope)
     call = next(line for line in card.stub.splitlines() if line.startswith("exercises."))
     return eval(call, scope)
 
@@ -155,6 +176,14 @@ def test_every_chapter_has_three_cards_and_every_card_its_wrong_tries():
         assert len(chapters.cards(notebook)) >= 3
     assert set(WRONG) == set(BY_CHECK)
     assert all(len(tries) >= 3 for tries in WRONG.values())
+
+
+@pytest.mark.parametrize("notebook", chapters.NOTEBOOKS, ids=lambda notebook: notebook.stem)
+def test_minutes_add_up(notebook):
+    minutes = [re.search(r"\*\*Minutes\*\* (\d+)", card.goal) for card in chapters.cards(notebook)]
+    opening = chapters.nbformat.read(notebook, as_version=4).cells[0].source
+    said = re.search(r"\*\*Exercises\*\* (\d+) minutes", opening)
+    assert int(said[1]) == sum(int(found[1]) for found in minutes)
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.check)

@@ -12,7 +12,7 @@ ORDER = [
     *("blocks", "resnet"),
     *("data.augment", "data.shapes", "data.sources", "data"),
     *("recipes", "evaluate", "checkpoint", "train", "records"),
-    *("trace", "show", "exercises", "__main__"),
+    *("trace", "study", "show", "exercises", "__main__"),
 ]
 FOLDERS = [path.parent.name for path in LIBRARY.glob("*/__init__.py")]
 MODULES = sorted(

@@ -53,12 +53,13 @@ def crop_and_flip(images: Tensor, top: Tensor, left: Tensor, flip: Tensor) -> Te
 def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """Bytes to floats: 0 … 255 becomes 0 … 1, less `mean`, over `std`, channel by channel.
 
-    uint8 (N, 3, H, W) → float32 (N, 3, H, W).
+    uint8 (N, 3, H, W) → floats of PyTorch's default type (N, 3, H, W).
     """
     check(images)
     scale = torch.tensor([1 / (255 * deviation) for deviation in std], device=images.device)
     shift = torch.tensor([m / d for m, d in zip(mean, std, strict=True)], device=images.device)
-    return images.float().mul_(scale[:, None, None]).sub_(shift[:, None, None])
+    floats = images.to(torch.get_default_dtype())
+    return floats.mul_(scale[:, None, None]).sub_(shift[:, None, None])
 
 
 def check(images: Tensor) -> None:

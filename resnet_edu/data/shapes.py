@@ -30,9 +30,9 @@ def draw_pictures(count: int, seed: int = 0, part: int = 0) -> tuple[Tensor, Ten
     dice = Dice(seed, part, count)
     labels = np.arange(count) % len(CLASSES)
     inside = _coverage(labels, dice)  # (N, 32, 32), 0 … FINE²
-    # Two colours that differ by 20 to 89 in every channel, up or down, so that neither the
+    # Two colours that differ by 36 to 103 in every channel, up or down, so that neither the
     # colour nor which of the two is brighter says anything about the shape.
-    shift = dice.roll(20, 90, each=3) * (2 * dice.roll(0, 2, each=3) - 1)
+    shift = dice.roll(36, 104, each=3) * (2 * dice.roll(0, 2, each=3) - 1)
     middle = dice.roll(64, 192, each=3)
     ink, paper = (
         (middle + sign * shift // 2)[:, :, None, None] for sign in (1, -1)
@@ -42,7 +42,7 @@ def draw_pictures(count: int, seed: int = 0, part: int = 0) -> tuple[Tensor, Ten
     slope = dice.roll(-2, 3, each=2)
     place = np.arange(SIDE) - SIDE // 2
     light = slope[:, 0, None, None] * place[:, None] + slope[:, 1, None, None] * place
-    grain = dice.roll(-40, 41, each=SIDE * SIDE).reshape(light.shape)
+    grain = dice.roll(-32, 33, each=SIDE * SIDE).reshape(light.shape)
     images += (light + grain)[:, None]
     images = images.clip(0, 255).astype(np.uint8)
     return torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
@@ -74,7 +74,7 @@ def _scramble(x: np.ndarray) -> np.ndarray:
 
 def _coverage(labels: np.ndarray, dice: Dice) -> np.ndarray:
     """How many of a pixel's FINE × FINE points lie in the shape: int32 (N, 32, 32)."""
-    radius = dice.roll(5 * FINE, 11 * FINE)[:, :, None]  # in fine points
+    radius = dice.roll(6 * FINE, 12 * FINE)[:, :, None]  # in fine points
     reach = SIDE * FINE // 2 - radius[:, :, 0]
     centre = [
         (SIDE * FINE + dice.roll(-1024, 1025) * reach // 1024 - SIDE * FINE // 2)[:, :, None]

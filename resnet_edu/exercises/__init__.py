@@ -5,7 +5,8 @@ as its message. A check never raises for a wrong answer, takes under five second
 random numbers as it found them.
 """
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -24,6 +25,22 @@ class Verdict:
 
 
 NOT_STARTED = Verdict(False, "Nothing is here so far: replace the `...` with your answer.")
+
+
+def nothing(answer: Callable, otherwise: str = "") -> Verdict:
+    """The verdict on an answer of which nothing came: a stub, or one that has lost its result.
+
+    A stub is a function, or a class with methods, that still has a line of `...` in it.
+    """
+    functions = vars(answer).values() if isinstance(answer, type) else [answer]
+    for function in functions:
+        try:
+            lines = inspect.getsource(function).splitlines()
+        except (OSError, TypeError):
+            continue  # there is no source to look at
+        if any(line.strip() == "..." for line in lines):
+            return NOT_STARTED
+    return Verdict(False, otherwise or "Your function returned None: is there a `return`?")
 
 
 def raised(error: Exception) -> Verdict:

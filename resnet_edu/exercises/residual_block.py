@@ -2,12 +2,13 @@
 
 import copy
 from collections.abc import Callable
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 
 from ..blocks import BasicBlock, Bottleneck
-from . import NOT_STARTED, Verdict, own_dice, raised
+from . import Verdict, nothing, own_dice, raised
 
 
 def block_parameters(answer: Callable[[int, int, str], int]) -> Verdict:
@@ -17,20 +18,26 @@ def block_parameters(answer: Callable[[int, int, str], int]) -> Verdict:
         *((3, 5, "B"), (7, 7, "A")),
     ):
         try:
-            given = answer(in_channels, channels, shortcut)
+            with patch.object(nn.Module, "__init__", side_effect=_Built):
+                given = answer(in_channels, channels, shortcut)
+        except _Built:
+            return Verdict(False, "You build the block and count. Say it without building it.")
         except Exception as error:
             return raised(error)
-        if given is None or given is ...:
-            return NOT_STARTED
-        stride = 1 if in_channels == channels else 2
+        if given is None:
+            return nothing(answer)
+        if not isinstance(given, int):
+            return Verdict(False, f"The answer should be a whole number, not {given!r}.")
         with own_dice():
-            block = BasicBlock(in_channels, channels, stride, shortcut)
-        truth = _count(block)
-        if given == truth:
-            continue
-        case = f"For ({in_channels}, {channels}, {shortcut!r}) you say {given}"
-        return Verdict(False, f"{case}. {_miscounted(given, block, in_channels, channels)}")
+            block = BasicBlock(in_channels, channels, 1 if in_channels == channels else 2, shortcut)
+        if given != _count(block):
+            case = f"For ({in_channels}, {channels}, {shortcut!r}) you say {given}"
+            return Verdict(False, f"{case}. {_miscounted(given, block, in_channels, channels)}")
     return Verdict(True, "Seven blocks, seven counts, each as the block itself has it.")
+
+
+class _Built(Exception):
+    """A module was made while none should be."""
 
 
 def _miscounted(given: int, block: BasicBlock, in_channels: int, channels: int) -> str:
@@ -44,7 +51,10 @@ def _miscounted(given: int, block: BasicBlock, in_channels: int, channels: int) 
             "Running means and variances are measured, not learned: they are buffers, no "
             "parameters."
         ),
-        convolutions + norms * channels: "Batch norm has two parameters a channel, not one.",
+        convolutions + norms * channels: (
+            f"The {norms} batch norms have a scale and a shift a channel each, so "
+            f"{2 * norms} parameters a channel together."
+        ),
         total + 2 * channels: "These convolutions have no bias: batch norm's shift does its work.",
         2 * 9 * channels * channels + 4 * channels: (
             "The first convolution has in_channels on its way in: its weights are "
@@ -72,24 +82,25 @@ def make_identity(answer: Callable[[BasicBlock], None]) -> Verdict:
             result = answer(block)
         except Exception as error:
             return raised(error)
-        changed = {
-            name: (value != old)
-            for (name, value), old in zip(
-                block.state_dict().items(), before.state_dict().values(), strict=True
-            )
-            if value.shape != old.shape or not torch.equal(value, old)
-        }
         if isinstance(result, nn.Module) and result is not block:
             return Verdict(
                 False, "That is a new module. Change the numbers inside the block given."
             )
-        if not changed:
-            return NOT_STARTED
+        if _shapes(block) != _shapes(before):
+            return Verdict(False, "Layers were exchanged. Change only the numbers inside them.")
+        pairs = zip(block.state_dict().items(), before.state_dict().values(), strict=True)
+        changed = {name: value != old for (name, value), old in pairs}
+        count = sum(int(different.sum()) for different in changed.values())
         with torch.no_grad():
             training, evaluation = block.train()(x), block.eval()(x)
-        if not (torch.equal(training, x) and torch.equal(evaluation, x)):
+            untouched = not count and torch.equal(training, before.train()(x))
+        same = torch.equal(training, x) and torch.equal(evaluation, x)
+        if untouched:
+            return nothing(
+                answer, "The block is as it was: change its tensors in place, `.zero_()`."
+            )
+        if not same:
             return Verdict(False, _not_identity(block, changed, training, evaluation, x))
-        count = sum(int(difference.sum()) for difference in changed.values())
         if count > 32:
             return Verdict(
                 False, f"It is the identity, but you changed {count:,} numbers; 32 will do."
@@ -97,7 +108,7 @@ def make_identity(answer: Callable[[BasicBlock], None]) -> Verdict:
     return Verdict(True, "32 zeros, and the block hands on every non-negative x, bit for bit.")
 
 
-def _lived_in(block: BasicBlock) -> BasicBlock:
+def _lived_in(block: nn.Module) -> nn.Module:
     """The block as training might leave it: no scale is 1, no shift is 0."""
     for module in block.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -114,10 +125,7 @@ def _not_identity(
     last = block.residual[4]
     scale_zero, shift_zero = (not p.detach().any() for p in (last.weight, last.bias))
     if scale_zero and not shift_zero:
-        return (
-            "The last batch norm multiplies by 0 and then adds its shift, which training has moved "
-            "away from 0."
-        )
+        return "The last batch norm multiplies by 0 and then adds its shift, which is not 0."
     if not block.residual[3].weight.detach().any() and not shift_zero:
         return (
             "The second convolution gives 0, but batch norm comes after it: it still adds its "
@@ -128,9 +136,10 @@ def _not_identity(
             "Training it is the identity, evaluating it is not: there batch norm takes away a "
             "running mean that is not 0."
         )
-    if all(name.startswith(("residual.0", "residual.1")) for name in changed):
+    touched = [name for name, different in changed.items() if different.any()]
+    if touched and all(name[:10] in ("residual.0", "residual.1") for name in touched):
         return (
-            "You changed only the first half of the branch. Whatever comes out of it, the second "
+            "You changed only the first half of the branch: whatever comes out of it, the second "
             "half makes something of it again."
         )
     if not training.any():
@@ -145,7 +154,7 @@ def bottleneck(answer: type[nn.Module]) -> Verdict:
             with own_dice(), torch.no_grad():
                 given = answer(in_channels, channels, stride).double()
                 if not list(given.parameters()):
-                    return NOT_STARTED
+                    return nothing(answer, "Your block has no layers: make them in `__init__`.")
                 pair = _with_same_weights(given, in_channels, channels, stride)
                 fault = pair if isinstance(pair, str) else _bottleneck_fault(given, *pair)
         except Exception as error:
@@ -160,11 +169,7 @@ def _with_same_weights(
     given: nn.Module, in_channels: int, channels: int, stride: int
 ) -> tuple[Bottleneck, Tensor] | str:
     """The library's block and an input, once `given` has its weights; or why it cannot."""
-    ours = Bottleneck(in_channels, channels, stride, "B").double()
-    for module in ours.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight)
-            nn.init.normal_(module.bias)
+    ours = _lived_in(Bottleneck(in_channels, channels, stride, "B")).double()
     shapes = [tuple(p.shape) for p in given.parameters()]
     wanted = [tuple(p.shape) for p in ours.parameters()]
     if shapes != wanted:
@@ -176,20 +181,26 @@ def _with_same_weights(
 
 
 def _unlike(given: nn.Module, shapes: list, wanted: list) -> str:
-    kernels = [m.kernel_size[0] for m in given.modules() if isinstance(m, nn.Conv2d)]
+    """Why parameters of these shapes are not those of the library's block."""
+    convolutions = [m for m in given.modules() if isinstance(m, nn.Conv2d)]
     norms = sum(isinstance(m, nn.BatchNorm2d) for m in given.modules())
-    convolutions = len(kernels)
-    if any(m.bias is not None for m in given.modules() if isinstance(m, nn.Conv2d)):
+    if any(convolution.bias is not None for convolution in convolutions):
         return "a convolution has a bias. Batch norm follows each, and its shift does that work."
-    if norms < convolutions:
-        return f"there are {convolutions} convolutions but {norms} batch norms: one follows each."
+    if norms < len(convolutions):
+        return f"{len(convolutions)} convolutions but {norms} batch norms: one follows each."
+    if sorted(shapes) == sorted(wanted):
+        return (
+            "the parameters are right and their order is not: the branch before the shortcut, and "
+            "each norm made right after its convolution."
+        )
+    kernels = [convolution.kernel_size[0] for convolution in convolutions]
     if kernels[:3] != [1, 3, 1]:
         return f"the branch's kernels should be 1, 3, 1, not {', '.join(map(str, kernels[:3]))}."
-    i = next((i for i, (a, b) in enumerate(zip(shapes, wanted, strict=False)) if a != b), None)
-    if i is not None:
+    differ = (i for i, pair in enumerate(zip(shapes, wanted, strict=False)) if pair[0] != pair[1])
+    if (i := next(differ, None)) is not None:
         return (
-            f"parameter {i} has shape {shapes[i]}, not {wanted[i]}. The order is the branch first, "
-            "then the shortcut; the last 1×1 goes up to 4 · channels."
+            f"parameter {i} has shape {shapes[i]}, not {wanted[i]}: the first 1×1 goes down to "
+            "`channels`, the last goes up to 4 · channels."
         )
     if len(shapes) < len(wanted):
         return "where in_channels is not 4 · channels, or the stride is 2, the shortcut projects."
@@ -198,6 +209,17 @@ def _unlike(given: nn.Module, shapes: list, wanted: list) -> str:
 
 def _bottleneck_fault(given: nn.Module, ours: Bottleneck, x: Tensor) -> str:
     """What is wrong with the outputs, or "" if nothing is."""
+    strides = [m.stride[0] for m in given.modules() if isinstance(m, nn.Conv2d)]
+    if strides[0] == 2:
+        return (
+            "the stride sits on the first 1×1, which then throws away three pixels in four unseen "
+            "(the paper did so); here the 3×3 takes it."
+        )
+    if strides[2] == 2:
+        return (
+            "the stride sits on the last 1×1, after the 3×3 has computed four times as many "
+            "pixels as are kept; here the 3×3 takes it."
+        )
     output, truth = given(x), ours(x)
     branch, shortcut = ours.residual(x), ours.shortcut(x)
     if not isinstance(output, Tensor) or output.shape != truth.shape:
@@ -214,16 +236,14 @@ def _bottleneck_fault(given: nn.Module, ours: Bottleneck, x: Tensor) -> str:
     for message, wrong in known.items():
         if torch.allclose(output, wrong):
             return message
-    first = next(m for m in given.modules() if isinstance(m, nn.Conv2d))
-    if first.stride[0] == 2:
-        return (
-            "the stride sits on the first 1×1, which then throws away three pixels in four unseen "
-            "(the paper did so); here the 3×3 takes it."
-        )
     return (
         "right shapes, wrong numbers. ReLU follows the first two batch norms of the branch and the "
         "addition, and nothing else."
     )
+
+
+def _shapes(module: nn.Module) -> dict:
+    return {name: value.shape for name, value in module.state_dict().items()}
 
 
 def _count(module: nn.Module) -> int:

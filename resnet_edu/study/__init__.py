@@ -1,0 +1,1 @@
+"""What the book measures about networks, beyond how well they are trained: a module a question."""
