@@ -650,8 +650,8 @@ TRAINING = [
     Fault(
         "left in evaluation mode",
         "evaluate",
-        "network.train(was_training)",
-        "network.eval()",
+        "module.training = was_training",
+        "module.training = False",
         training.check_evaluate_equals_a_loop_by_hand,
     ),
     Fault(
@@ -754,7 +754,7 @@ TRACES = [
     Fault(
         "a trace that moves the statistics",
         "trace",
-        "    network.eval()\n",
+        "evaluating(network), ",
         "",
         traces.check_trace_leaves_the_network_alone,
     ),

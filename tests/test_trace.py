@@ -137,3 +137,8 @@ def test_measured_where_the_network_is():
     """A network on the meta device computes nothing and is traced all the same."""
     with torch.device("meta"):
         assert trace(resnet_edu.resnet20())[""].parameters == 269_722
+
+
+def test_a_plain_blocks_zero_sees_nothing():
+    row = trace(resnet_edu.plain20())["stage1.0.shortcut"]
+    assert (row.output_shape, row.receptive_field) == ((), 0)

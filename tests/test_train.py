@@ -1,6 +1,7 @@
 """Recipes, the training loop and evaluation."""
 
 import pytest
+import torch
 from checks import training as checks
 
 import resnet_edu
@@ -29,6 +30,30 @@ from resnet_edu.train import Training
 )
 def test_training(check):
     check(resnet_edu)
+
+
+def test_an_evaluation_needs_a_step(few_shapes):
+    training = Training(resnet_edu.resnet20(), few_shapes, recipes.by_name("sprint"))
+    with pytest.raises(RuntimeError, match="no step was taken since the evaluation at 0"):
+        training.evaluate()
+
+
+def test_a_frozen_module_stays_frozen(few_shapes):
+    network = resnet_edu.resnet20().train()
+    network.stage1.eval()
+    evaluate(network, few_shapes.test, few_shapes.mean, few_shapes.std)
+    assert network.training and not network.stage1.training
+
+
+def test_training_in_float64(few_shapes):
+    """As in a chapter, where float64 is the default."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        training = Training(resnet_edu.resnet20(), few_shapes, recipes.by_name("sprint"))
+        training.step()
+        assert training.evaluate().iteration == 1
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def test_resnet20_learns_shapes():

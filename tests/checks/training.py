@@ -68,11 +68,13 @@ def check_recipes_that_make_no_training(package):
         ({"iterations": 0}, "iterations must be 1 or more, not 0"),
         ({"iterations": -1}, "iterations must be 1 or more, not -1"),
         ({"evaluate_every": 0}, "evaluate_every must be 1 or more, not 0"),
-        ({"lr": 0}, "lr must be above 0, not 0"),
-        ({"lr": -0.1}, "lr must be above 0, not -0.1"),
+        ({"lr": 0}, "lr must be above 0 and finite, not 0"),
+        ({"lr": -0.1}, "lr must be above 0 and finite, not -0.1"),
         ({"schedule": "cosine"}, "schedule must be .* not 'cosine'"),
-        ({"milestones": (6,)}, "reach its peak inside its 6 iterations, not at 6"),
-        ({"milestones": (0,)}, "reach its peak inside its 6 iterations, not at 0"),
+        ({"lr": float("nan")}, "lr must be above 0 and finite, not nan"),
+        ({"milestones": (6,)}, r"one milestone inside them, its peak, not 6 and \(6,\)"),
+        ({"milestones": (0,)}, r"one milestone inside them, its peak, not 6 and \(0,\)"),
+        ({"milestones": ()}, r"one milestone inside them, its peak, not 6 and \(\)"),
     ):
         with pytest.raises(ValueError, match=words):
             tiny_recipe(package, **changes)
