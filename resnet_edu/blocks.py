@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 def conv3x3(in_channels: int, channels: int, stride: int = 1) -> nn.Conv2d:
-    """A 3×3 convolution with padding 1 and no bias: batch norm, which follows, has one."""
+    """A 3×3 convolution with padding 1; without bias, as the batch norm behind it shifts anyway."""
     return nn.Conv2d(in_channels, channels, kernel_size=3, stride=stride, padding=1, bias=False)
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from pages import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 

@@ -2,19 +2,16 @@
 and the book, built once for all tests that look at its pages."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from pages import ROOT, build_book
 
 from resnet_edu import data
 from resnet_edu.data import shapes
 
 pytest.register_assert_rewrite("checks")
-
-ROOT = Path(__file__).resolve().parent.parent
 
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(workers)))
@@ -48,18 +45,6 @@ def cifar10():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RESNET_EDU_DATA", str(place))
         return data.load("cifar10")
-
-
-def build_book(source: Path, output: Path) -> Path:
-    """The folder of the pages, built from `source` with warnings as errors."""
-    program = Path(sys.executable).with_name("jupyter-book")
-    options = ["-n", "-W", "--keep-going", "--path-output", str(output)]
-    result = subprocess.run(
-        [program, "build", *options, str(source)], capture_output=True, text=True
-    )
-    if result.returncode:
-        pytest.fail(f"the book does not build:\n{result.stdout[-3000:]}{result.stderr[-3000:]}")
-    return output / "_build" / "html"
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,9 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from chapters import NOTEBOOKS
 from pages import ROOT, build_book, toc_pages
 
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # Cells that store no output, by notebook; to add one, say here why it may not.
 NO_STORE: dict[str, set[str]] = {}
 
