@@ -120,8 +120,7 @@ def _draw_shortcut(
     height = 20 * len(lines) + 14
     top = middle - height / 2
     parts.append(
-        f'<rect class="paper" x="{BESIDE - 62}" y="{top:g}" width="124" height="{height}" rx="6" '
-        'fill="#2a6fbb" />'
+        f'<rect x="{BESIDE - 62}" y="{top:g}" width="124" height="{height}" rx="6" fill="#2a6fbb"/>'
     )
     for i, line in enumerate(lines):
         parts.append(_text(BESIDE, top + 22 + 20 * i, line, "fill:#fff"))
