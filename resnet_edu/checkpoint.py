@@ -1,15 +1,14 @@
 """Checkpoints: weights in a safetensors file, and beside them all that is needed to use them."""
 
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
+from .files import write_whole
 from .resnet import by_name
 
 KEY = "resnet_edu"  # the entry of the file's metadata that holds ours, as JSON
@@ -46,15 +45,7 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, About]:
     Never runs code from the file. FileNotFoundError where there is none; ValueError for a file
     that is no checkpoint of ours, is damaged, or whose weights do not fit the network it names.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no checkpoint at {path}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is no whole safetensors file: {error}") from error
+    weights, metadata = read_tensors(path)
     if KEY not in metadata:
         raise ValueError(f"{path} was not written by resnet_edu: its metadata has no {KEY!r}")
     try:
@@ -72,16 +63,16 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, About]:
     return network.eval(), about
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """`content` at `path`, through a file beside it: a crash leaves the old file or the new one."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors in a safetensors file, and its metadata. Never runs code from the file.
+
+    FileNotFoundError where there is none, ValueError where it is damaged or of another kind.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no checkpoint at {path}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(beside, 0o644)  # a temporary file is its owner's alone
-        os.replace(beside, path)
-    except BaseException:
-        os.unlink(beside)
-        raise
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no whole safetensors file: {error}") from error

@@ -28,6 +28,20 @@ def seeded():
     torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """No test reads or fills the cache of whoever runs the tests, or that of another test."""
+    monkeypatch.setenv("RESNET_EDU_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sessions_cache(tmp_path_factory):
+    """The same for what is made once for all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESNET_EDU_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
+
+
 @pytest.fixture
 def few_shapes(monkeypatch):
     """Makes `shapes` a dataset of 200 training and 100 test pictures, and returns it."""
@@ -44,6 +58,7 @@ def cifar10():
         pytest.skip("CIFAR-10 is not at hand: RESNET_EDU_DATA names no folder or zip")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RESNET_EDU_DATA", str(place))
+        patch.setattr(data.cache, "keep", lambda dataset: False)  # 180 MB that nobody would read
         return data.load("cifar10")
 
 

@@ -1,4 +1,4 @@
-"""The pictures: shapes, CIFAR-10 from class folders, split, augmentation."""
+"""The pictures: shapes, split, augmentation, and the real CIFAR-10."""
 
 import pytest
 import torch
@@ -41,18 +41,10 @@ def test_pictures(check):
     check(resnet_edu)
 
 
-@pytest.mark.parametrize(
-    "check",
-    [checks.check_class_folders, checks.check_bad_class_folders, checks.check_bad_zips],
-    ids=lambda check: check.__name__.removeprefix("check_"),
-)
-def test_sources(check, tmp_path):
-    check(resnet_edu, tmp_path)
-
-
 def test_shapes_are_the_same_everywhere(shapes):
     assert shapes.fingerprint == SHAPES_FINGERPRINT
     assert (len(shapes.train), len(shapes.test)) == (10_000, 2_000)
+    assert shapes.official is None and shapes.test_ids.tolist() == list(range(2_000))
     assert shapes.train.images.shape == (10_000, 3, 32, 32)
 
 
@@ -89,30 +81,24 @@ def test_torchvision_itself_has_these_outcomes():
 
 
 def test_unknown_dataset():
-    with pytest.raises(ValueError, match="unknown dataset 'mnist'; there are shapes and cifar10"):
+    with pytest.raises(ValueError, match="unknown dataset 'mnist'; there are shapes, cifar10, cif"):
         data.load("mnist")
 
 
-def test_cifar10_is_not_at_hand(monkeypatch, tmp_path):
-    for place in (None, ""):
-        if place is None:
-            monkeypatch.delenv("RESNET_EDU_DATA", raising=False)
-        else:
-            monkeypatch.setenv("RESNET_EDU_DATA", place)
-        with pytest.raises(FileNotFoundError, match="set RESNET_EDU_DATA to a folder or zip"):
-            data.load("cifar10")
-    monkeypatch.setenv("RESNET_EDU_DATA", str(tmp_path / "nowhere.zip"))
-    with pytest.raises(FileNotFoundError, match="there is no folder or zip at .*nowhere.zip"):
-        data.load("cifar10")
-
-
-def test_a_part_of_cifar10_is_refused(monkeypatch, tmp_path):
-    part = checks.write_zip(tmp_path / "part.zip", checks.tiny_folders(data.CIFAR10_CLASSES))
-    monkeypatch.setenv("RESNET_EDU_DATA", str(part))
-    with pytest.raises(
-        ValueError, match="part.zip is not the whole .* train/ holds 30 pictures, not 50,000"
-    ):
-        data.load("cifar10")
+def test_cifar_is_not_at_hand(monkeypatch):
+    """Nothing is downloaded unasked; the error says what does."""
+    monkeypatch.setattr(data, "fetch", pytest.fail)
+    for name, title in (("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100")):
+        for place in (None, ""):
+            if place is None:
+                monkeypatch.delenv("RESNET_EDU_DATA", raising=False)
+            else:
+                monkeypatch.setenv("RESNET_EDU_DATA", place)
+            with pytest.raises(
+                FileNotFoundError, match=f"{title} is not at hand: .*set RESNET"
+            ) as e:
+                data.load(name)
+            assert f"`python -m resnet_edu data {name}` downloads it" in str(e.value)
 
 
 def test_the_real_cifar10(cifar10):
@@ -123,4 +109,6 @@ def test_the_real_cifar10(cifar10):
     assert cifar10.mean == (0.4914, 0.4822, 0.4465)
     assert cifar10.std == (0.2470, 0.2435, 0.2616)
     assert [len(pictures) for pictures in cifar10.split(0)] == [45_000, 5_000]
+    assert cifar10.official is True
+    assert len(set(cifar10.test_ids.tolist())) == 10_000
     assert "/" not in cifar10.source

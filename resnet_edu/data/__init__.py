@@ -1,137 +1,115 @@
-"""The pictures: `load("shapes")` or `load("cifar10")`. Nothing here ever downloads by itself."""
+"""The pictures: `load("shapes")`, `load("cifar10")`, `load("cifar100")`.
 
-import hashlib
+Nothing here downloads unless it is asked to: `load(name, download=True)`.
+"""
+
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from . import shapes
+from . import cache, shapes
 from .augment import augment, normalise
-from .sources import read_class_folders
+from .batches import read_batch
+from .cifar import KNOWN, Cifar
+from .dataset import Dataset, Pictures, make_dataset
+from .download import fetch
+from .sources import Found, read_pictures, read_source
 
-__all__ = ["DATASETS", "Dataset", "Pictures", "augment", "load", "normalise"]
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Pictures",
+    "augment",
+    "load",
+    "normalise",
+    "read_batch",
+    "read_pictures",
+]
 
-DATASETS = ("shapes", "cifar10")
-# The official order, which is the alphabetical one.
-CIFAR10_CLASSES = (
-    *("airplane", "automobile", "bird", "cat", "deer"),
-    *("dog", "frog", "horse", "ship", "truck"),
-)
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures and what they show: `images` uint8 (N, 3, 32, 32), `labels` int64 (N,)."""
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, chosen: Tensor | slice) -> "Pictures":
-        return Pictures(self.images[chosen], self.labels[chosen])
-
-    def to(self, device: torch.device | str) -> "Pictures":
-        """The same pictures in the memory of `device`."""
-        return Pictures(self.images.to(device), self.labels.to(device))
+DATASETS = ("shapes", *KNOWN)
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """A dataset whole: training and test pictures, the names of the classes, where it came from.
+def load(name: str, download: bool = False) -> Dataset:
+    """The dataset of that name: "shapes", drawn on the spot, or "cifar10" or "cifar100".
 
-    `mean` and `std` are what the training pictures really have, a channel at a time, in units of
-    0 … 1 and to four digits: for CIFAR-10 (0.4914, 0.4822, 0.4465) and (0.2470, 0.2435, 0.2616).
-    `fingerprint` fixes pixels and labels, whatever order or format the source kept them in.
-    `source` says what kind of source it was, never where it lies.
-    """
-
-    name: str
-    train: Pictures
-    test: Pictures
-    classes: tuple[str, ...]
-    source: str
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    fingerprint: str
-
-    def split(self, seed: int = 0) -> tuple[Pictures, Pictures]:
-        """Training and validation pictures, nine to one: 45,000 and 5,000 of CIFAR-10's.
-
-        Pictures are ranked by the hash of their pixels before the seeded permutation, so the same
-        seed takes the same pictures whatever order the source had them in. The 45k/5k split is
-        section 4.2's; which pictures it took, the paper does not say.
-        """
-        ranked = np.argsort(np.array(_digests(self.train)), kind="stable")
-        # RandomState's streams are frozen by NumPy's promise; Generator's may change.
-        shuffled = ranked[np.random.RandomState(seed).permutation(len(ranked))]
-        validation = len(ranked) // 10
-        chosen = torch.from_numpy(shuffled)
-        return self.train[chosen[validation:]], self.train[chosen[:validation]]
-
-
-def load(name: str) -> Dataset:
-    """The dataset of that name: "shapes", drawn on the spot, or "cifar10", from RESNET_EDU_DATA.
-
-    RESNET_EDU_DATA names a folder or a zip of class folders (see `sources`). Raises ValueError for
-    an unknown name or pictures that are not the dataset's, FileNotFoundError where there are none.
+    CIFAR comes from the first that serves: RESNET_EDU_DATA, a folder, zip or tar (see
+    `sources.read_source`), and nothing else where that is set; the cache of an earlier load; and
+    only with `download` the official archive or a mirror of it. Raises ValueError for an unknown
+    name or pictures that are not the dataset's, FileNotFoundError where there are none,
+    ConnectionError where no server delivers.
     """
     if name == "shapes":
         train, test = shapes.draw_dataset()
-        return _dataset(name, Pictures(*train), Pictures(*test), shapes.CLASSES, "drawn")
-    if name != "cifar10":
-        raise ValueError(f"unknown dataset {name!r}; there are {' and '.join(DATASETS)}")
-    place = os.environ.get("RESNET_EDU_DATA", "")
-    if not place:
-        raise FileNotFoundError(
-            "CIFAR-10 is not at hand: set RESNET_EDU_DATA to a folder or zip that holds it as "
-            "train/<class>/<picture> and test/<class>/<picture>"
-        )
-    source = Path(place).expanduser()
-    parts = read_class_folders(source, CIFAR10_CLASSES)
-    for part, expected in (("train", 50_000), ("test", 10_000)):
-        if len(parts[part][1]) != expected:
-            raise ValueError(
-                f"{source.name} is not the whole of CIFAR-10: {part}/ holds "
-                f"{len(parts[part][1]):,} pictures, not {expected:,}"
-            )
-    train, test = (Pictures(*parts[part][:2]) for part in ("train", "test"))
-    kind = "class folders in a folder" if source.is_dir() else "class folders in a zip"
-    return _dataset(name, train, test, CIFAR10_CLASSES, kind)
-
-
-def _dataset(
-    name: str, train: Pictures, test: Pictures, classes: Sequence[str], source: str
-) -> Dataset:
-    mean, std = _mean_and_std(train.images)
-    fingerprint = hashlib.sha256()
-    for pictures in (train, test):
-        labelled = zip(_digests(pictures), pictures.labels.tolist(), strict=True)
-        for digest, label in sorted(labelled):
-            fingerprint.update(digest + bytes([label]))
-    return Dataset(
-        name, train, test, tuple(classes), source, mean, std, fingerprint.hexdigest()[:16]
+        return make_dataset(name, Pictures(*train), Pictures(*test), shapes.CLASSES, "drawn")
+    if name not in KNOWN:
+        raise ValueError(f"unknown dataset {name!r}; there are {', '.join(DATASETS)}")
+    known = KNOWN[name]
+    if place := os.environ.get("RESNET_EDU_DATA"):
+        dataset = _from_source(Path(place).expanduser(), known)
+        cache.keep(dataset)
+        return dataset
+    if (dataset := cache.recall(known)) is not None:
+        return dataset
+    if download:
+        return _from_servers(known)
+    raise FileNotFoundError(
+        f"{known.title} is not at hand: RESNET_EDU_DATA is not set, and {cache.path_of(name)}, the "
+        f"cache of an earlier load, is not there. `python -m resnet_edu data {name}` downloads it; "
+        "or set RESNET_EDU_DATA to a folder, zip or tar that holds the official batches, or "
+        "train/<class>/<picture> and test/<class>/<picture>"
     )
 
 
-def _mean_and_std(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Of each channel, from a count of the 256 values: exact, and no float copy of the pictures."""
-    values = torch.arange(256, dtype=torch.float64) / 255
-    means, stds = [], []
-    for channel in images.unbind(1):
-        share = torch.bincount(channel.flatten(), minlength=256).double() / channel.numel()
-        mean = (share * values).sum()
-        means.append(round(mean.item(), 4))
-        stds.append(round((share * (values - mean) ** 2).sum().sqrt().item(), 4))
-    return tuple(means), tuple(stds)
+def _from_source(source: Path, known: Cifar) -> Dataset:
+    """What RESNET_EDU_DATA names; its errors say that it was RESNET_EDU_DATA."""
+    said = f"RESNET_EDU_DATA does not serve {known.title}: "
+    try:
+        return _checked(read_source(source, known), known, source.name)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{said}{error}") from error
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{said}{error}") from error
 
 
-def _digests(pictures: Pictures) -> list[bytes]:
-    """The SHA-256 of each picture's bytes, channel by channel."""
-    return [hashlib.sha256(image).digest() for image in pictures.images.numpy()]
+def _from_servers(known: Cifar) -> Dataset:
+    """The official archive, by way of the cache's folder or, if that fails, a temporary one."""
+    try:
+        archive = fetch(known, cache.folder())
+    except ConnectionError:
+        raise
+    except OSError:  # the folder cannot be written; `cache.keep` will say so
+        with TemporaryDirectory() as folder:
+            found = read_source(fetch(known, Path(folder)), known)
+            archive = None
+    else:
+        found = read_source(archive, known)
+    dataset = _checked(replace(found, kind="official archive, downloaded"), known, known.archive)
+    if cache.keep(dataset) and archive:
+        with suppress(OSError):
+            archive.unlink()
+    return dataset
+
+
+def _checked(found: Found, known: Cifar, source: str) -> Dataset:
+    """The dataset, if it is whole, and where it comes as official batches, if they are those."""
+    for part, (_, labels), expected in (
+        ("training", found.train, known.train),
+        ("test", found.test, known.test),
+    ):
+        if len(labels) != expected:
+            raise ValueError(
+                f"{source} is not the whole of {known.title}: it holds {len(labels):,} "
+                f"{part} pictures, not {expected:,}"
+            )
+    train, test = Pictures(*found.train), Pictures(*found.test)
+    dataset = make_dataset(
+        known.name, train, test, known.classes, found.kind, test_ids=found.test_ids
+    )
+    if found.kind.startswith("official") and dataset.official is False:
+        raise ValueError(
+            f"{source} is not as it was published: its fingerprint is {dataset.fingerprint}, "
+            f"that of {known.title} {known.fingerprint}; take another copy"
+        )
+    return dataset

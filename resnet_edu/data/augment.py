@@ -56,10 +56,11 @@ def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -
     uint8 (N, 3, H, W) → floats of PyTorch's default type (N, 3, H, W).
     """
     check(images)
-    scale = torch.tensor([1 / (255 * deviation) for deviation in std], device=images.device)
-    shift = torch.tensor([m / d for m, d in zip(mean, std, strict=True)], device=images.device)
     floats = images.to(torch.get_default_dtype())
-    return floats.mul_(scale[:, None, None]).sub_(shift[:, None, None])
+    # Plain numbers and no tensor made of them: to copy one to a GPU would stop its queue.
+    for channel, m, deviation in zip(floats.unbind(1), mean, std, strict=True):
+        channel.mul_(1 / (255 * deviation)).sub_(m / deviation)
+    return floats
 
 
 def check(images: Tensor) -> None:

@@ -1,7 +1,5 @@
-"""What must hold of the pictures: shapes, class folders, split, augmentation, normalisation."""
+"""What must hold of the pictures: shapes, split, augmentation, normalisation."""
 
-import io
-import zipfile
 from unittest.mock import patch
 
 import numpy as np
@@ -159,7 +157,7 @@ def check_fingerprint_fixes_pixels_and_labels(package):
     data, dataset = part(package, "data"), few_shapes(package)
 
     def fingerprint(train, test):
-        return data._dataset("shapes", train, test, dataset.classes, "drawn").fingerprint
+        return data.make_dataset("shapes", train, test, dataset.classes, "drawn").fingerprint
 
     train, test = dataset.train, dataset.test
     assert fingerprint(train[reversed_order(train)], test) == dataset.fingerprint
@@ -201,127 +199,6 @@ def check_split(package):
 def check_split_does_not_depend_on_the_order(package):
     data, dataset = part(package, "data"), few_shapes(package)
     turned = dataset.train[reversed_order(dataset.train)]
-    turned = data._dataset("shapes", turned, dataset.test, dataset.classes, "drawn")
+    turned = data.make_dataset("shapes", turned, dataset.test, dataset.classes, "drawn")
     for mine, other in zip(dataset.split(3), turned.split(3), strict=True):
         assert torch.equal(mine.images, other.images) and torch.equal(mine.labels, other.labels)
-
-
-# Class folders
-
-
-def picture(number):
-    """uint8 (32, 32, 3), another one for every number."""
-    return np.random.RandomState(number).randint(0, 256, (32, 32, 3), dtype=np.uint8)
-
-
-def encoded(pixels, form="PNG", **options):
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, form, **options)
-    return file.getvalue()
-
-
-def tiny_folders(classes=("ant", "bee"), each=3):
-    """{path: bytes} of a whole little dataset; picture numbers run 8, 9, 10 in a class."""
-    return {
-        f"{part}/{name}/{number}.png": encoded(picture(hash_of(part, name, number)))
-        for part in ("train", "test")
-        for name in classes
-        for number in range(11 - each, 11)
-    }
-
-
-def hash_of(*words):
-    return sum(ord(letter) for word in words for letter in str(word))
-
-
-def write_folder(folder, files):
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return folder
-
-
-def write_zip(path, files):
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return path
-
-
-def check_class_folders(package, folder):
-    """Labels, natural order and every pixel, from folder and zip, from PNG and lossless WebP."""
-    read = part(package, "data.sources").read_class_folders
-    files = tiny_folders()
-    for name in list(files)[::2]:
-        pixels = np.asarray(Image.open(io.BytesIO(files.pop(name))))
-        files[name.replace(".png", ".webp")] = encoded(pixels, "WEBP", lossless=True)
-    for source in (
-        write_folder(folder / "folder", files),
-        write_zip(folder / "a.zip", files),
-        write_zip(folder / "b.zip", {f"some/where/{name}": files[name] for name in files}),
-    ):
-        parts = read(source, ("ant", "bee"))
-        assert list(parts) == ["train", "test"]
-        for part_name, (images, labels, names) in parts.items():
-            assert labels.tolist() == [0, 0, 0, 1, 1, 1] and labels.dtype == torch.int64
-            stems = [name.rpartition("/")[2].partition(".")[0] for name in names]
-            assert stems == ["8", "9", "10"] * 2
-            places = [(name, number) for name in ("ant", "bee") for number in (8, 9, 10)]
-            for image, place in zip(images, places, strict=True):
-                expected = picture(hash_of(part_name, *place)).transpose(2, 0, 1)
-                assert np.array_equal(image.numpy(), expected)
-
-
-def bad_sources():
-    """Name, {path: bytes} and what the error must say."""
-    whole, name = tiny_folders(), "train/ant/9.png"
-    narrow, grey = picture(0)[:, :31], picture(0)[:, :, 0]
-    palette = io.BytesIO()
-    Image.fromarray(picture(0)).convert("P").save(palette, "PNG")
-    without = {path: content for path, content in whole.items() if "test/bee" not in path}
-    return [
-        ("missing", without, "test/ needs one folder a class; missing: bee; unknown: none"),
-        (
-            "unknown",
-            whole | {"train/cow/1.png": whole[name]},
-            "train/ .* missing: none; unknown: cow",
-        ),
-        ("empty", {}, "train/ needs one folder a class; missing: ant, bee"),
-        (
-            "narrow",
-            whole | {name: encoded(narrow)},
-            f"{name} is 31×32 RGB; pictures must be 32×32 RGB",
-        ),
-        ("grey", whole | {name: encoded(grey)}, f"{name} is 32×32 L; pictures must be"),
-        ("palette", whole | {name: palette.getvalue()}, f"{name} is 32×32 P; pictures must be"),
-        ("text", whole | {name: b"no picture"}, f"{name} cannot be read as a picture"),
-        ("half", whole | {name: whole[name][:-900]}, f"{name} cannot be read as a picture"),
-    ]
-
-
-def check_bad_class_folders(package, folder):
-    read = part(package, "data.sources").read_class_folders
-    for kind, files, words in bad_sources():
-        (folder / kind).mkdir()
-        for source in (
-            write_folder(folder / kind, files),
-            write_zip(folder / f"{kind}.zip", files),
-        ):
-            with pytest.raises(ValueError, match=words):
-                read(source, ("ant", "bee"))
-
-
-def check_bad_zips(package, folder):
-    read = part(package, "data.sources").read_class_folders
-    whole = write_zip(folder / "whole.zip", tiny_folders()).read_bytes()
-    cut, damaged = folder / "cut.zip", folder / "damaged.zip"
-    cut.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match="cut.zip is not a whole zip file"):
-        read(cut, ("ant", "bee"))
-    middle = len(whole) // 4
-    damaged.write_bytes(whole[:middle] + bytes(99) + whole[middle + 99 :])
-    with pytest.raises(ValueError, match="cannot be read as a picture: .*CRC"):
-        read(damaged, ("ant", "bee"))
-    with pytest.raises(FileNotFoundError, match="there is no folder or zip at .*nowhere"):
-        read(folder / "nowhere", ("ant", "bee"))

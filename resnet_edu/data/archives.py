@@ -1,0 +1,75 @@
+"""The files in a folder, zip or tar, one after the other. Nothing is ever unpacked to the disk."""
+
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# What the standard library raises where content is damaged, cut off or encrypted.
+DAMAGED = (
+    *(OSError, EOFError, RuntimeError, ValueError),
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
+)
+
+
+def read_files(source: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """(path within `source`, content) of every file whose path is `wanted`, in the source's order.
+
+    `source` is a folder, a zip, or a tar, compressed or not; each is gone through once. Raises
+    FileNotFoundError where nothing is there, ValueError where it is of another kind, or where a
+    file in it is damaged, cut off or encrypted.
+    """
+    if not source.exists():
+        raise FileNotFoundError(f"there is no folder, zip or tar at {source}")
+    read = READERS[kind_of(source)](source, wanted)
+    name = "its list of files"
+    try:
+        for name, content in read:
+            yield name, content()
+    except DAMAGED as error:
+        raise ValueError(
+            f"{source.name}: {name} cannot be read: {error}; take another copy of it"
+        ) from error
+
+
+def kind_of(source: Path) -> str:
+    """What a source is, in a word: folder, zip or tar."""
+    if source.is_dir():
+        return "folder"
+    with open(source, "rb") as file:
+        return "zip" if file.read(3) in (b"PK\3", b"PK\5") else "tar"
+
+
+Reading = Iterator[tuple[str, Callable[[], bytes]]]
+
+
+def _folder(source: Path, wanted: Callable[[str], bool]) -> Reading:
+    for path in source.rglob("*"):
+        name = path.relative_to(source).as_posix()
+        if wanted(name) and path.is_file():
+            yield name, path.read_bytes
+
+
+def _zip(source: Path, wanted: Callable[[str], bool]) -> Reading:
+    with zipfile.ZipFile(source) as archive:
+        for entry in archive.infolist():
+            if not entry.is_dir() and wanted(entry.filename):
+                yield entry.filename, lambda entry=entry: archive.read(entry)
+
+
+def _tar(source: Path, wanted: Callable[[str], bool]) -> Reading:
+    """In the order of the archive: to go back in a compressed tar is to begin again."""
+    if not tarfile.is_tarfile(source):
+        raise ValueError("it is neither a zip nor a tar")
+    with tarfile.open(source) as archive:
+        for entry in archive:
+            if entry.isfile() and wanted(entry.name):
+                yield entry.name, archive.extractfile(entry).read
+        # The checksum of a compressed file stands behind its end.
+        while archive.fileobj.read(1 << 20):
+            pass
+
+
+READERS = {"folder": _folder, "zip": _zip, "tar": _tar}
