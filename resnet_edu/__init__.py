@@ -1,8 +1,8 @@
 """ResNet, Block by Block: the small library under the book.
 
 The modules stand in the book's order, and each imports only from those before it: `blocks`,
-`resnet`; `data`; `recipes`, `evaluate`, `checkpoint`, `train`; `records`; `trace`; `study`;
-`show`; `exercises`.
+`resnet`; `data`; `recipes`, `evaluate`, `checkpoint`, `speed`, `update`, `train`, `resume`;
+`records`, `runs`, `sweep`, `ledger`; `trace`, `predict`; `study`; `show`; `exercises`; `commands`.
 """
 
 from .resnet import (

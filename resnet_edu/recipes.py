@@ -1,7 +1,7 @@
 """Recipes: how long to train, how fast, with what. Counted in iterations, as the paper counts."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -11,9 +11,10 @@ class Recipe:
 
     `lr` is the highest learning rate. With schedule "steps" it holds and is divided by ten at each
     of `milestones`; with "one-cycle" it climbs in a straight line from 0 over `milestones[0]`
-    iterations and falls in a straight line to 0 at the end. Weight decay acts on every parameter,
-    batch norm's too: the paper does not say; we chose. Raises ValueError for numbers that make no
-    training.
+    iterations and falls in a straight line to 0 at the end. With `warm_up_below`, training begins
+    at a tenth of the rate and stays there until the training error is below that many per cent.
+    Weight decay acts on every parameter, batch norm's too: the paper does not say; we chose. Raises
+    ValueError for numbers that make no training.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Recipe:
     weight_decay: float = 1e-4
     augment: bool = True
     evaluate_every: int = 1000
+    warm_up_below: float | None = None
 
     def __post_init__(self):
         for name in ("iterations", "batch", "evaluate_every"):
@@ -36,6 +38,10 @@ class Recipe:
             raise ValueError(f"lr must be above 0 and finite, not {self.lr}")
         if self.schedule not in ("steps", "one-cycle"):
             raise ValueError(f'schedule must be "steps" or "one-cycle", not {self.schedule!r}')
+        if self.warm_up_below is not None and not 0 < self.warm_up_below < 100:
+            raise ValueError(
+                f"warm_up_below must be a per cent between 0 and 100, not {self.warm_up_below}"
+            )
         one_cycle = self.schedule == "one-cycle"
         if one_cycle and not (self.milestones and 0 < self.milestones[0] < self.iterations):
             raise ValueError(
@@ -44,8 +50,14 @@ class Recipe:
             )
 
 
-def learning_rate(recipe: Recipe, iteration: int) -> float:
-    """The learning rate that update number `iteration` (from 0) uses."""
+def learning_rate(recipe: Recipe, iteration: int, warming_up: bool = False) -> float:
+    """The learning rate that update number `iteration` (from 0) uses.
+
+    `warming_up` says that a recipe with a warm-up has not come to its end yet: when it does, the
+    training error decides, not the iteration.
+    """
+    if warming_up:
+        return recipe.lr / 10
     if recipe.schedule == "steps":
         return recipe.lr * 0.1 ** sum(iteration >= milestone for milestone in recipe.milestones)
     # One-cycle is taken at the middle of each update, so that neither the first nor the last is 0.
@@ -57,6 +69,15 @@ def learning_rate(recipe: Recipe, iteration: int) -> float:
 
 # He et al. 2015, section 4.2: ÷10 at 32,000 and 48,000 iterations, stop at 64,000.
 PAPER = Recipe("paper", 64_000, 0.1, "steps", (32_000, 48_000))
+
+# The same for ResNet-110: "we use 0.01 to warm up the training until the training error is below
+# 80% (about 400 iterations), and then go back to 0.1".
+PAPER_WARM = replace(PAPER, name="paper-warm", warm_up_below=80)
+
+# The shape of the paper's recipe in an eighth of its length. Not the paper's recipe.
+SHORT = replace(
+    PAPER, name="short", iterations=8_000, milestones=(4_000, 6_000), evaluate_every=250
+)
 
 # Ten epochs of CIFAR-10's 45,000: 3,516 iterations. Not a result, a first look at real pictures.
 BRIEF = Recipe(
@@ -78,7 +99,7 @@ SPRINT = Recipe(
     evaluate_every=156,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (PAPER, BRIEF, SPRINT)}
+RECIPES = {recipe.name: recipe for recipe in (PAPER, PAPER_WARM, SHORT, BRIEF, SPRINT)}
 
 
 def by_name(name: str) -> Recipe:

@@ -4,6 +4,7 @@
         record.json        what was trained, on what, how, where, and what came of it
         metrics.csv        a row an evaluation, the fields of `train.Evaluation`
         last.safetensors   the last iterate, if it is under 4 MB
+        best.safetensors   the one that was best on validation, if it is another
 
     records/measurements/<name>.json
         anything else that was measured, with the command that makes it again
@@ -11,6 +12,7 @@
 The book reads finished records only, through `read_run` and `read_measurement`.
 """
 
+import copy
 import csv
 import io
 import json
@@ -18,19 +20,18 @@ import os
 import platform
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
 
-from .checkpoint import About, save_checkpoint, write_whole
-from .evaluate import Score
-from .recipes import Recipe
-from .train import SPLIT, Evaluation
+from .checkpoint import About, save_checkpoint
+from .files import write_whole
+from .train import SPLIT, Evaluation, Training
 
 ROOT = Path(__file__).resolve().parent.parent / "records"  # the book's own, beside the library
-FORMAT = 1
+FORMAT = 2
 LARGEST = 4_000_000  # bytes of a checkpoint that is kept
 
 
@@ -63,12 +64,17 @@ def run_name(network: str, dataset: str, recipe: str, seed: int) -> str:
     return f"{network}-{dataset}-{recipe}-s{seed}"
 
 
+def folder_of(root: Path, name: str) -> Path:
+    """Where the run of that name lies when it is finished."""
+    return Path(root) / "runs" / name
+
+
 def prepare(root: Path, name: str) -> Path:
     """The folder a run may write when it is done, checked before hours are spent on it.
 
     FileExistsError if the run is there already; OSError if `root` cannot be written.
     """
-    folder = Path(root) / "runs" / name
+    folder = folder_of(root, name)
     if folder.exists():
         raise FileExistsError(f"{folder} is there already; remove it or choose another --seed")
     try:
@@ -82,50 +88,63 @@ def prepare(root: Path, name: str) -> Path:
 
 def write_run(
     folder: Path,
-    network: nn.Module,
+    training: Training,
     about: About,
-    recipe: Recipe,
-    metrics: list[Evaluation],
-    test: Score,
     source: str,
+    speed: dict[str, Any],
+    resumed_at: list[int],
 ) -> Run:
-    """Leaves the run's folder, whole or not at all, and reads it back."""
-    last = metrics[-1]
+    """Leaves a finished run's folder, whole or not at all, and reads it back.
+
+    `about` is of the last iterate; `source` the kind of source its pictures came from; `speed` what
+    was chosen and what was measured before; `resumed_at` the iterations at which it went on after
+    a stop. OSError where the folder cannot be written.
+    """
+    last = training.metrics[-1]
+    best = min(training.metrics, key=lambda row: row.validation_error)
+    network = training.network
     record = {
         "format": FORMAT,
         **asdict(about),
         "source": source,
         "split": SPLIT,
-        "recipe": asdict(recipe),
+        "recipe": asdict(training.recipe),
         "parameters": sum(p.numel() for p in network.parameters()),
-        "pictures_seen": last.iteration * recipe.batch,
-        "results": {
-            "last": {
-                "iteration": last.iteration,
-                "train_error": last.train_error,
-                "validation_error": last.validation_error,
-                "test_error": test.error,
-                "test_loss": test.loss,
-            }
-        },
-        "speed": {"precision": "float32", "memory_format": "channels_last", "compiled": False},
+        "pictures_seen": last.iteration * training.recipe.batch,
+        # The last iterate is what is quoted; the other was chosen by its validation error.
+        "results": {"last": _result(last), "best_on_validation": _result(best)},
+        "warm_up_ended": training.warm_up_ended,
+        "speed": speed,
         "seconds": last.seconds,
+        "resumed_at": resumed_at,
         "versions": versions(),
-        "machine": machine(next(network.parameters()).device),
+        "machine": machine(training.update.device),
     }
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         partial.chmod(0o755)
         write_whole(partial / "record.json", (json.dumps(record, indent=2) + "\n").encode())
-        write_whole(partial / "metrics.csv", _csv(metrics).encode())
+        write_whole(partial / "metrics.csv", _csv(training.metrics).encode())
         save_checkpoint(partial / "last.safetensors", network, about)
-        if (partial / "last.safetensors").stat().st_size > LARGEST:
-            (partial / "last.safetensors").unlink()
+        if best.iteration != last.iteration:
+            network = copy.deepcopy(network)
+            network.load_state_dict(training.best)
+            about = replace(about, iteration=best.iteration)
+            save_checkpoint(partial / "best.safetensors", network, about)
+        for checkpoint in partial.glob("*.safetensors"):
+            if checkpoint.stat().st_size > LARGEST:
+                checkpoint.unlink()
         os.rename(partial, folder)
     except BaseException:
         shutil.rmtree(partial)
         raise
     return read_run(folder)
+
+
+def _result(row: Evaluation) -> dict[str, float]:
+    """What came of an iterate."""
+    names = ("iteration", "train_error", "validation_error", "test_error", "test_loss")
+    return {name: getattr(row, name) for name in names}
 
 
 def read_run(folder: Path) -> Run:

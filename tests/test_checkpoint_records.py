@@ -1,6 +1,7 @@
 """Checkpoints, records, and the finished runs that stand under `records/runs`."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ RUNS = sorted(path.name for path in ROOT.glob("records/runs/*-s*"))
         checks.check_checkpoint_round_trip,
         checks.check_a_failed_write_keeps_the_old_file,
         checks.check_records_round_trip,
+        checks.check_best_on_validation,
         checks.check_records_are_not_overwritten,
         checks.check_large_checkpoints_are_left_out,
         checks.check_a_failed_record_leaves_nothing,
@@ -123,7 +125,7 @@ def test_a_folder_without_a_run(tmp_path):
 
 def test_a_record_of_another_format(tmp_path):
     (tmp_path / "record.json").write_text('{"format": 99}')
-    with pytest.raises(ValueError, match="has format 99; this code reads 1"):
+    with pytest.raises(ValueError, match="has format 99; this code reads 2"):
         records.read_run(tmp_path)
 
 
@@ -142,24 +144,33 @@ def test_committed_run_is_what_its_name_says(name):
     assert run.metrics[-1].validation_error == pytest.approx(last["validation_error"], rel=1e-5)
     network = resnet_edu.resnet.by_name(record["network"], len(record["classes"]))
     assert record["parameters"] == sum(p.numel() for p in network.parameters())
-    assert record["source"] in ("drawn", "class folders in a folder", "class folders in a zip")
+    kind = r"drawn|(class folders|official batches) in a (folder|zip|tar)|official archive.*"
+    assert re.fullmatch(f"({kind})(, by way of the cache)?", record["source"])
+    best = min(run.metrics, key=lambda row: row.validation_error)
+    assert record["results"]["best_on_validation"]["iteration"] == best.iteration
     assert str(ROOT) not in json.dumps(record)
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_committed_checkpoint_gives_its_test_error(name, request):
+def test_committed_checkpoints_give_their_test_errors(name, request):
     """Again on this machine; processors round differently, which may tip a picture in 2,000."""
     run = records.read_run(ROOT / "records" / "runs" / name)
+    results = run.record["results"]
+    files = {"last": "last"}
+    if results["best_on_validation"]["iteration"] != results["last"]["iteration"]:
+        files["best"] = "best_on_validation"
     if not run.checkpoint.exists():
         assert run.record["parameters"] * 4 > records.LARGEST * 0.9, "its checkpoint is missing"
         pytest.skip("its checkpoint is over 4 MB and not kept")
-    network, about = load_checkpoint(run.checkpoint)
-    if about.dataset == "cifar10":
-        dataset = request.getfixturevalue("cifar10")
-    else:
-        dataset = data.load(about.dataset)
-    assert about.fingerprint == run.record["fingerprint"] == dataset.fingerprint
-    assert (about.mean, about.std) == (dataset.mean, dataset.std)
-    score = evaluate(network, dataset.test, about.mean, about.std)
-    assert score.error == pytest.approx(run.test_error, abs=0.05)
-    assert score.loss == pytest.approx(run.record["results"]["last"]["test_loss"], rel=1e-3)
+    for file, which in files.items():
+        network, about = load_checkpoint(run.folder / f"{file}.safetensors")
+        if about.dataset == "cifar10":
+            dataset = request.getfixturevalue("cifar10")
+        else:
+            dataset = data.load(about.dataset)
+        assert about.fingerprint == run.record["fingerprint"] == dataset.fingerprint
+        assert (about.mean, about.std) == (dataset.mean, dataset.std)
+        assert about.iteration == results[which]["iteration"]
+        score = evaluate(network, dataset.test, about.mean, about.std)
+        assert score.error == pytest.approx(results[which]["test_error"], abs=0.05)
+        assert score.loss == pytest.approx(results[which]["test_loss"], rel=1e-3)

@@ -13,7 +13,9 @@ from safetensors.torch import load_file
 from resnet_edu import __version__, records
 from resnet_edu.__main__ import main
 from resnet_edu.train import Training
+from resnet_edu.update import Update
 
+COMMANDS = ["trace", "train", "sweep", "evaluate", "predict", "data", "records"]
 TINY = ["train", "resnet20", "--iterations", "2", "--batch", "8", "--device", "cpu"]
 NAME = "resnet20-shapes-sprint-2it-b8-s0"
 
@@ -39,14 +41,22 @@ def test_both_entry_points():
     program = Path(sys.executable).with_name("resnet-edu")
     shown = subprocess.run([program, "--help"], capture_output=True, text=True)
     assert shown.returncode == 0 and shown.stderr == ""
-    for word in ("trace", "train", "evaluate", "data", "Exit codes: 0 done"):
+    for word in (*COMMANDS, "Exit codes: 0 done"):
         assert word in shown.stdout
     module = [sys.executable, "-m", "resnet_edu", "trace", "resnet20"]
     traced = subprocess.run(module, capture_output=True, text=True)
     assert traced.returncode == 0 and "269,722     40,551,040" in traced.stdout
 
 
-@pytest.mark.parametrize("command", ["trace", "train", "evaluate", "data"])
+def test_a_reader_that_has_seen_enough():
+    """`resnet-edu trace resnet110 | head -1` says nothing of a broken pipe."""
+    program = Path(sys.executable).with_name("resnet-edu")
+    command = f"{program} trace resnet110 --depth 4 | head -1"
+    shown = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert shown.stderr == "" and shown.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])
@@ -100,10 +110,10 @@ def test_the_seed_decides(few_shapes, tmp_path):
 def test_the_seed_draws_the_first_weights(few_shapes, tmp_path, monkeypatch):
     """Not only the order of the pictures: after steps that learn nothing, weights differ too."""
 
-    def stand_still(self):
-        self.iteration += 1
+    def stand_still(self, chosen, learning_rate):
+        self.sums[2] += 1
 
-    monkeypatch.setattr(Training, "step", stand_still)
+    monkeypatch.setattr(Update, "__call__", stand_still)
     assert weights_of_seed(0, tmp_path / "first") != weights_of_seed(1, tmp_path / "second")
 
 
@@ -122,21 +132,27 @@ def test_evaluating_on_other_pictures_is_said(few_shapes, tmp_path, capsys, monk
     assert "note: trained on shapes" in capsys.readouterr().err
 
 
-def test_interrupted(few_shapes, tmp_path, monkeypatch, capsys):
+def test_interrupted_twice(few_shapes, tmp_path, monkeypatch, capsys):
     def interrupted(self):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Training, "evaluate", interrupted)
     assert main([*TINY, "--records", str(tmp_path)]) == 130
-    assert "resnet-edu: interrupted; nothing was written" in capsys.readouterr().err
+    assert "resnet-edu: interrupted" in capsys.readouterr().err
     assert list(tmp_path.glob("runs/*")) == list(tmp_path.glob("runs/.*")) == []
 
 
 def test_a_loss_that_is_no_number(few_shapes, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("resnet_edu.train.F.cross_entropy", lambda x, y: x.sum() * torch.nan)
-    assert main([*TINY, "--records", str(tmp_path)]) == 1
-    assert "the training loss is nan between iterations 0 and 2" in capsys.readouterr().err
-    assert list(tmp_path.glob("runs/*")) == []
+    """The state that was saved before stays, and the error says when it happened."""
+    state = tmp_path / "under-way" / f"{NAME}.safetensors"
+    assert main([*TINY, "--records", str(tmp_path), "--minutes", "0.00001"]) == 3
+    before = state.read_bytes()
+    monkeypatch.setattr("resnet_edu.update.F.cross_entropy", lambda x, y: x.sum() * torch.nan)
+    capsys.readouterr()
+    assert main([*TINY, "--records", str(tmp_path), "--save-every", "0.00001"]) == 1
+    words = "the training loss is no finite number after 0 iterations; a lower learning rate"
+    assert words in capsys.readouterr().err
+    assert list(tmp_path.glob("runs/*")) == [] and state.read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -158,6 +174,14 @@ def test_a_loss_that_is_no_number(few_shapes, tmp_path, monkeypatch, capsys):
         (["train", "resnet20", "--seed", "one"], "--seed: must be .* not 'one'"),
         (["train", "resnet20", "--seed", "-1"], "--seed: must be .* not '-1'"),
         (["train", "resnet20", "--iterations", "1"], "one-cycle needs 2 iterations or more"),
+        (["train", "resnet20", "--minutes", "0"], "--minutes: must be .* above 0, not '0'"),
+        (["train", "resnet20", "--minutes", "nan"], "--minutes: must be .* above 0, not 'nan'"),
+        (["train", "resnet20", "--save-every", "soon"], "--save-every: must be .* not 'soon'"),
+        (["train", "resnet20", "--precision", "int8"], "--precision: invalid choice: 'int8'"),
+        (["sweep"], "the following arguments are required: NETWORK"),
+        (["sweep", "plain21"], "unknown network 'plain21'"),
+        (["sweep", "plain20", "--seeds", "x"], "--seeds: must be .* not 'x'"),
+        (["sweep", "plain20", "--at-once", "0"], "--at-once: must be .* not '0'"),
         (["train", "resnet20", "--device", "cuda:99"], "--device: "),
         (["train", "resnet20", "--device", "abacus"], "--device: .*abacus"),
         (["data", "mnist"], "invalid choice: 'mnist'"),
@@ -182,12 +206,22 @@ def test_records_that_cannot_be_written(tmp_path, capsys):
 
 def test_cifar10_is_not_at_hand(monkeypatch, tmp_path, capsys):
     monkeypatch.delenv("RESNET_EDU_DATA", raising=False)
-    assert "set RESNET_EDU_DATA to a folder or zip" in failed(["data", "cifar10"], capsys)
     train = [*TINY, "--data", "cifar10", "--records", str(tmp_path)]
-    assert main(train) == 1
-    assert "CIFAR-10 is not at hand" in capsys.readouterr().err
+    line = failed(train, capsys)
+    assert "CIFAR-10 is not at hand" in line and "`python -m resnet_edu data cifar10`" in line
+    assert "or set RESNET_EDU_DATA to a folder, zip or tar" in line
     monkeypatch.setenv("RESNET_EDU_DATA", str(tmp_path / "nowhere"))
-    assert "there is no folder or zip at" in failed(["data", "cifar10"], capsys)
+    for command in (train, ["data", "cifar10"]):
+        assert "there is no folder, zip or tar at" in failed(command, capsys)
+
+
+def test_only_data_downloads(monkeypatch, capsys):
+    def fetch(known, folder):
+        raise ConnectionError(f"asked for {known.title}")
+
+    monkeypatch.delenv("RESNET_EDU_DATA", raising=False)
+    monkeypatch.setattr("resnet_edu.data.fetch", fetch)
+    assert "asked for CIFAR-10" in failed(["data", "cifar10"], capsys)
 
 
 def test_checkpoints_that_are_none(tmp_path, capsys):

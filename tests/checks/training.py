@@ -3,6 +3,7 @@
 import copy
 import math
 import os
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
@@ -48,6 +49,11 @@ def check_paper_schedule(package):
     assert (paper.momentum, paper.nesterov, paper.weight_decay) == (0.9, False, 1e-4)
     rates = [round(recipes.learning_rate(paper, i), 9) for i in range(64_000)]
     assert rates == [0.1] * 32_000 + [0.01] * 16_000 + [0.001] * 16_000
+    short = recipes.by_name("short")
+    rates = [round(recipes.learning_rate(short, i), 9) for i in range(short.iterations)]
+    assert rates == [0.1] * 4_000 + [0.01] * 2_000 + [0.001] * 2_000
+    likewise = {"name": "paper", "iterations": 64_000, "milestones": (32_000, 48_000)}
+    assert replace(short, **likewise, evaluate_every=1000) == paper
 
 
 def check_one_cycle(package):
@@ -74,11 +80,15 @@ def check_recipes_that_make_no_training(package):
         ({"lr": float("nan")}, "lr must be above 0 and finite, not nan"),
         ({"milestones": (6,)}, r"one milestone inside them, its peak, not 6 and \(6,\)"),
         ({"milestones": (0,)}, r"one milestone inside them, its peak, not 6 and \(0,\)"),
+        ({"warm_up_below": 0}, "warm_up_below must be a per cent between 0 and 100, not 0"),
+        ({"warm_up_below": 100}, "warm_up_below must be a per cent between 0 and 100, not 100"),
         ({"milestones": ()}, r"one milestone inside them, its peak, not 6 and \(\)"),
     ):
         with pytest.raises(ValueError, match=words):
             tiny_recipe(package, **changes)
-    with pytest.raises(ValueError, match="unknown recipe 'slow'; there are paper, brief, sprint"):
+    with pytest.raises(
+        ValueError, match="unknown recipe 'slow'; there are paper, paper-warm, short,"
+    ):
         part(package, "recipes").by_name("slow")
 
 
@@ -87,18 +97,15 @@ def check_recipes_that_make_no_training(package):
 
 def check_every_picture_once_an_epoch(package):
     """Batches of 7 out of 10 pictures: each epoch holds all ten, in an order of its own."""
-    data, train = part(package, "data"), part(package, "train")
-    images = torch.arange(10, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 2, 2)
-    pictures = data.Pictures(images, torch.arange(10))
-    batches = train.Batches(pictures, 7, torch.Generator().manual_seed(0))
+    train = part(package, "train")
+    batches = train.Batches(10, 7, torch.Generator().manual_seed(0))
     drawn = [batches.next() for _ in range(10)]
-    for batch in drawn:
-        assert len(batch) == 7 and torch.equal(batch.images[:, 0, 0, 0].long(), batch.labels)
-    epochs = torch.cat([batch.labels for batch in drawn]).view(7, 10)
+    assert [len(batch) for batch in drawn] == [7] * 10
+    epochs = torch.cat(drawn).view(7, 10)
     assert torch.equal(epochs.sort(dim=1).values, torch.arange(10).expand(7, -1))
     assert len({tuple(epoch.tolist()) for epoch in epochs}) == 7
-    whole = train.Batches(pictures, 25, torch.Generator().manual_seed(0)).next()
-    assert torch.bincount(whole.labels).sort().values.tolist() == [2] * 5 + [3] * 5
+    whole = train.Batches(10, 25, torch.Generator().manual_seed(0)).next()
+    assert torch.bincount(whole).sort().values.tolist() == [2] * 5 + [3] * 5
 
 
 def check_step_is_sgd_by_hand(package):
@@ -121,11 +128,11 @@ def sgd_by_hand(package, training, updates):
     rate = part(package, "recipes").learning_rate
     network = copy.deepcopy(training.network).train()
     batches = part(package, "train").Batches(
-        training.batches.pictures, recipe.batch, torch.Generator().manual_seed(0)
+        len(training.pictures), recipe.batch, torch.Generator().manual_seed(0)
     )
     velocities = [torch.zeros_like(p) for p in network.parameters()]
     for i in range(updates):
-        pictures = batches.next()
+        pictures = training.pictures[batches.next()]
         x = data.normalise(pictures.images, training.mean, training.std)
         loss = F.cross_entropy(network(x), pictures.labels)
         gradients = torch.autograd.grad(loss, list(network.parameters()))
@@ -143,11 +150,11 @@ def check_trains_on_augmented_training_pictures(package):
     dataset = few_shapes(package)
     kept = set(map(bytes, dataset.split(0)[1].images.numpy()))
     assert set(map(bytes, training.validation.images.numpy())) == kept
-    assert not kept & set(map(bytes, training.batches.pictures.images.numpy()))
-    as_it_was, met = training.batches.pictures.images.clone(), []
+    assert not kept & set(map(bytes, training.pictures.images.numpy()))
+    as_it_was, met = training.pictures.images.clone(), []
     training.network.register_forward_pre_hook(lambda _, args: met.append(args[0]))
     training.step()
-    assert torch.equal(training.batches.pictures.images, as_it_was)
+    assert torch.equal(training.pictures.images, as_it_was)
     assert met[0].dtype == torch.float32
     plain = part(package, "data").normalise(as_it_was, training.mean, training.std)
     untouched = [any(torch.equal(x, y) for y in plain) for x in met[0]]
@@ -174,13 +181,18 @@ def check_evaluations(package):
     assert [row.epoch for row in rows] == pytest.approx([4 * 16 / 180, 6 * 16 / 180])
     rate = part(package, "recipes").learning_rate
     assert [row.learning_rate for row in rows] == [rate(training.recipe, i) for i in (3, 5)]
+    assert training.metrics == rows and training.finished
     losses, errors = losses_by_hand(package)
     assert [row.train_loss for row in rows] == pytest.approx(losses, rel=1e-4)
     assert [row.train_error for row in rows] == pytest.approx(errors)
-    score = part(package, "evaluate").evaluate(
-        training.network, training.validation, training.mean, training.std
+    evaluate, parts = part(package, "evaluate").evaluate, (training.validation, training.test)
+    validation, test = (evaluate(training.network, p, training.mean, training.std) for p in parts)
+    assert (rows[-1].validation_loss, rows[-1].validation_error) == (
+        validation.loss,
+        validation.error,
     )
-    assert (rows[-1].validation_loss, rows[-1].validation_error) == (score.loss, score.error)
+    assert (rows[-1].test_loss, rows[-1].test_error) == (test.loss, test.error)
+    assert len(training.test) == 100 and len(training.validation) == 20
     assert 0 < rows[0].seconds < rows[1].seconds
     assert all(row.pictures_per_second > 0 for row in rows)
 
@@ -188,11 +200,11 @@ def check_evaluations(package):
 def losses_by_hand(package):
     """Mean training loss and error of updates 1 to 4 and 5 to 6, out of the network's answers."""
     training, seen = tiny_training(package, augment=False), []
-    order = part(package, "train").Batches(
-        training.batches.pictures, 16, torch.Generator().manual_seed(0)
-    )
+    order = part(package, "train").Batches(180, 16, torch.Generator().manual_seed(0))
     training.network.register_forward_hook(
-        lambda _, args, answers: seen.append((answers.detach(), order.next().labels))
+        lambda _, args, answers: seen.append(
+            (answers.detach(), training.pictures.labels[order.next()])
+        )
     )
     for _ in range(6):
         training.step()
@@ -205,9 +217,16 @@ def check_a_loss_that_is_no_number(package):
     network = tiny_network(package)
     nn.init.constant_(network.head[-1].bias, math.nan)
     training = tiny_training(package, network)
-    words = "the training loss is nan between iterations 0 and 4; a lower learning rate"
+    words = "the training loss is no finite number after 0 iterations; a lower learning rate"
     with pytest.raises(FloatingPointError, match=words):
         training.run(on_evaluation=silent)
+    training = tiny_training(package)
+    for i in range(4):
+        if i == 2:
+            nn.init.constant_(training.network.head[-1].bias, math.inf)
+        training.step()
+    with pytest.raises(FloatingPointError, match="no finite number after 2 iterations"):
+        training.evaluate()
 
 
 # Evaluation
@@ -294,40 +313,62 @@ def check_a_failed_write_keeps_the_old_file(package, folder):
     assert [file.name for file in folder.iterdir()] == [path.name]
 
 
-def write_tiny_run(package, root, **changes):
-    """A run of six iterations with its record; (run, network, evaluations, score)."""
-    training, records = tiny_training(package), part(package, "records")
-    rows = training.run(on_evaluation=silent)
-    dataset = few_shapes(package)
-    score = part(package, "evaluate").evaluate(
-        training.network, dataset.test, dataset.mean, dataset.std
-    )
+def write_tiny_run(package, root, training=None):
+    """A run of six iterations with its record; (run, its training)."""
+    training, records = training or tiny_training(package), part(package, "records")
+    training.run(on_evaluation=silent)
     folder = records.prepare(root, records.run_name("resnet20", "shapes", "tiny", 7))
-    run = records.write_run(
-        folder, training.network, about(package), training.recipe, rows, score, "drawn"
-    )
-    return run, training.network, rows, score
+    speed = {"precision": "float32", "compiled": False}
+    return records.write_run(folder, training, about(package), "drawn", speed, [3, 4]), training
 
 
 def check_records_round_trip(package, folder):
-    run, network, rows, score = write_tiny_run(package, folder)
+    run, training = write_tiny_run(package, folder)
     assert run.name == "resnet20-shapes-tiny-s7" and run.folder.parent == folder / "runs"
-    assert sorted(path.name for path in folder.glob("runs/*/*")) == [
-        "last.safetensors",
-        "metrics.csv",
-        "record.json",
-    ]
-    assert run.test_error == score.error
-    for read, written in zip(run.metrics, rows, strict=True):
+    files = {path.name for path in folder.glob("runs/*/*")}
+    assert files - {"best.safetensors"} == {"last.safetensors", "metrics.csv", "record.json"}
+    for read, written in zip(run.metrics, training.metrics, strict=True):
         assert isinstance(read.iteration, int) and read.iteration == written.iteration
         assert vars(read) == pytest.approx(vars(written), rel=1e-5)
-    assert run.record["pictures_seen"] == 6 * 16
-    assert run.record["parameters"] == sum(p.numel() for p in network.parameters())
-    last = run.record["results"]["last"]
-    assert (last["iteration"], last["test_loss"]) == (6, score.loss)
-    assert run.record["recipe"]["milestones"] == [2] and run.record["seed"] == 7
+    last, record = training.metrics[-1], run.record
+    assert run.test_error == record["results"]["last"]["test_error"] == last.test_error
+    assert record["pictures_seen"] == 6 * 16
+    assert record["parameters"] == sum(p.numel() for p in training.network.parameters())
+    assert record["results"]["last"] == {
+        name: getattr(last, name)
+        for name in ("iteration", "train_error", "validation_error", "test_error", "test_loss")
+    }
+    assert record["recipe"]["milestones"] == [2] and record["seed"] == 7
+    assert record["resumed_at"] == [3, 4] and record["speed"]["precision"] == "float32"
     records = part(package, "records")
     assert records.read_runs(folder) == [records.read_run(run.folder)] == [run]
+
+
+def check_best_on_validation(package, folder):
+    """The earliest of the best evaluations, with its weights; the last iterate stands beside it."""
+    training = tiny_training(package, iterations=5, evaluate_every=1)
+    errors = iter([50.0, 30.0, 40.0, 30.0, 60.0])
+    weights, scored = [], part(package, "evaluate").Score
+
+    def evaluate(network, pictures, *_):
+        if pictures is training.validation:
+            weights.append(copy.deepcopy(network.state_dict()))
+            return scored(1.0, next(errors))
+        return scored(1.0, 20.0)
+
+    with patch.object(part(package, "train"), "evaluate", evaluate):
+        run, _ = write_tiny_run(package, folder, training)
+    results = run.record["results"]
+    assert (results["last"]["iteration"], results["last"]["validation_error"]) == (5, 60.0)
+    best = results["best_on_validation"]
+    assert (best["iteration"], best["validation_error"]) == (2, 30.0)
+    for name, expected, iteration in (("best", weights[1], 2), ("last", weights[4], 5)):
+        tensors, metadata = part(package, "checkpoint").read_tensors(
+            run.folder / f"{name}.safetensors"
+        )
+        assert all(torch.equal(tensors[key], value) for key, value in expected.items())
+        if name == "best":
+            assert f'"iteration": {iteration}' in metadata["resnet_edu"]
 
 
 def check_records_are_not_overwritten(package, folder):
@@ -355,7 +396,7 @@ def check_a_failed_record_leaves_nothing(package, folder):
 
 def check_changed_recipe(package):
     """Another length keeps the turns of the schedule in place; the name tells of both changes."""
-    changed = part(package, "__main__")._changed
+    changed = part(package, "commands.train").changed
     paper = part(package, "recipes").by_name("paper")
     shorter = changed(paper, 640, 64)
     assert shorter.name == "paper-640it-b64"

@@ -1,0 +1,89 @@
+"""`evaluate`: the test error of a checkpoint."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from .. import data, resume
+from ..checkpoint import About, load_checkpoint
+from ..data import Dataset
+from ..evaluate import evaluate
+from . import DONE
+
+
+def add(commands: Any) -> None:
+    """Adds the command to the parser."""
+    command = commands.add_parser(
+        "evaluate",
+        help="the test error of a checkpoint",
+        description="Prints loss and error of a checkpoint on its dataset's test pictures.",
+    )
+    add_checkpoint(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the error, and a note where the pictures are not those of the training."""
+    network, about = checkpoint_at(options.checkpoint)
+    dataset = dataset_of(about)
+    score = evaluate(network, dataset.test, about.mean, about.std)
+    print(
+        f"{about.network} on {len(dataset.test):,} test pictures of {about.dataset}: "
+        f"error {score.error:.2f} %, loss {score.loss:.4f}"
+    )
+    return DONE
+
+
+def add_checkpoint(command: argparse.ArgumentParser) -> None:
+    """Adds the argument that `checkpoint_at` takes."""
+    command.add_argument(
+        "checkpoint", type=Path, help="a .safetensors file, or the folder of a finished run"
+    )
+
+
+def checkpoint_at(path: Path) -> tuple[nn.Module, About]:
+    """The network and what it is of, from a checkpoint or the folder of a finished run.
+
+    Raises as `load_checkpoint` does; the error says so where the run kept no checkpoint, and where
+    the file is the state of a run under way.
+    """
+    if path.is_dir():
+        folder, path = path, path / "last.safetensors"
+        if (folder / "record.json").is_file() and not path.is_file():
+            raise FileNotFoundError(
+                f"the run in {folder} kept no checkpoint: those over 4 MB stay out of the records"
+            )
+    try:
+        return load_checkpoint(path)
+    except ValueError as error:
+        if under_way := _under_way(path):
+            raise ValueError(
+                f"{path} is no checkpoint, but {under_way}; `train` goes on from it and leaves a "
+                "checkpoint when it is done"
+            ) from error
+        raise
+
+
+def _under_way(path: Path) -> str:
+    """What run the file is the state of; empty where it is none."""
+    try:
+        _, state = resume.read_state(path)
+        name, iteration = state["about"]["network"], state["numbers"]["iteration"]
+        return f"the state of a run under way: {name} after {iteration:,} iterations"
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def dataset_of(about: About) -> Dataset:
+    """The dataset a checkpoint was trained on, and a note on stderr where the pictures differ."""
+    dataset = data.load(about.dataset)
+    if dataset.fingerprint != about.fingerprint:
+        print(
+            f"note: trained on {about.dataset} {about.fingerprint}, "
+            f"tested on {dataset.fingerprint}; the pictures differ",
+            file=sys.stderr,
+        )
+    return dataset

@@ -1,0 +1,54 @@
+"""When work that takes hours comes to a tidy end before its own."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+
+class Stop:
+    """Says whether work should end now: a signal came, `minutes` are over, or `asked()` is true.
+
+    A first SIGINT or SIGTERM is only noted, so that nothing is cut in two; a second one interrupts.
+    """
+
+    def __init__(self, minutes: float | None = None, asked: Callable[[], bool] = lambda: False):
+        self.asked = asked
+        self.until = time.monotonic() + 60 * minutes if minutes is not None else None
+        self.signal: signal.Signals | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why to end, "SIGINT", "SIGTERM", "time" or "asked"; "" while there is no reason."""
+        if self.signal is not None:
+            return self.signal.name
+        if self.until is not None and time.monotonic() >= self.until:
+            return "time"
+        return "asked" if self.asked() else ""
+
+    def listen(self) -> dict[int, Any]:
+        """From now on signals are noted; returns what they did before, by number.
+
+        Only the main thread may ask for this: Python hands signals to no other.
+        """
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in before:
+            signal.signal(number, self._note)
+        return before
+
+    @contextmanager
+    def listening(self) -> Iterator["Stop"]:
+        """Signals inside are noted; outside they do what they did before."""
+        before = self.listen()
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = signal.Signals(number)

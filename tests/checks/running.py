@@ -1,0 +1,411 @@
+"""What must hold of precision, warm-up, states to resume from, and the choice of speed."""
+
+import copy
+import errno
+import math
+from unittest.mock import patch
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from . import part
+from .pictures import few_shapes
+from .training import silent, tiny_network, tiny_recipe, tiny_training
+
+ABOUT = {"network": "tiny", "resumed_at": []}
+
+
+def training_in(package, precision="float32", **changes):
+    """A tiny training in that precision."""
+    speed = part(package, "speed").Speed(precision)
+    recipe = tiny_recipe(package, iterations=12, evaluate_every=5, **changes)
+    return part(package, "train").Training(
+        tiny_network(package), few_shapes(package), recipe, speed=speed
+    )
+
+
+# Precision
+
+
+def check_convolutions_run_in_the_precision(package):
+    """bfloat16 inside, float32 weights, momenta and loss; close to what float32 does."""
+    ends = {}
+    for precision in ("float32", "bfloat16", "float16"):
+        training, met = training_in(package, precision, augment=False), []
+        hook = lambda module, args, output, met=met: met.append(output.dtype)  # noqa: E731
+        training.network.stage1[0].residual[0].register_forward_hook(hook)
+        training.step()
+        assert met == [getattr(torch, precision)]
+        tensors = training.update.tensors()
+        floats = {value.dtype for value in tensors.values() if value.is_floating_point()}
+        assert floats == {torch.float32}
+        ends[precision] = tensors["network.head.2.weight"].clone()
+    assert not torch.equal(ends["float32"], ends["bfloat16"])
+    for precision in ("bfloat16", "float16"):
+        assert_close(ends[precision], ends["float32"], rtol=0.1, atol=0.01)
+
+
+def check_float16_scales_its_loss(package):
+    """Gradients below float16's smallest number survive: the loss is multiplied before."""
+    for precision, enabled in (("float32", False), ("bfloat16", False), ("float16", True)):
+        assert training_in(package, precision).update.scaler.is_enabled() == enabled
+
+
+class Waits(TorchDispatchMode):
+    """Counts how often a value is fetched from the device, for which all of its work must end."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += function is torch.ops.aten._local_scalar_dense.default
+        return function(*args, **(kwargs or {}))
+
+
+def check_steps_wait_for_nothing(package):
+    """No value is fetched in a step; an evaluation has to fetch some, so the count counts."""
+    for precision in ("float32", "bfloat16"):
+        training = training_in(package, precision, nesterov=True)
+        with Waits() as waits:
+            for _ in range(3):
+                training.step()
+            assert waits.count == 0
+            training.evaluate()
+            assert waits.count > 0
+
+
+# Warm-up
+
+
+def check_warm_up(package):
+    """A tenth of the rate until the error of the last iterations is low, then the whole."""
+    train = part(package, "train")
+    changes = {"schedule": "steps", "milestones": (10,), "warm_up_below": 80.0}
+    training = training_in(package, **changes)
+    # Wrong answers out of 16: 100 and 87.5 %; 87.5 and 62.5 %: 75 % over the last two updates.
+    wrong = iter([16, 14, 14, 10, 9, 16, 16, 16, 16, 16, 16, 16])
+    rates = []
+
+    def update(chosen, rate):
+        rates.append(round(rate, 9))
+        training.update.sums += torch.tensor([1.0, next(wrong), 1.0])
+
+    update.sums = torch.zeros(3)
+    training.update = update
+    with patch.object(train, "WARM_UP_LOOK", 2):
+        training.run(on_evaluation=silent)
+    assert rates == [0.01] * 4 + [0.1] * 6 + [0.01] * 2
+    assert training.warm_up_ended == 4 and not training.warming_up
+    assert [row.learning_rate for row in training.metrics] == pytest.approx([0.1, 0.1, 0.01])
+    assert training_in(package).warm_up_ended is None
+
+
+def check_warm_up_across_an_evaluation(package):
+    """An evaluation sets the sums to zero; the look after it counts from there."""
+    train = part(package, "train")
+    training = training_in(package, schedule="steps", milestones=(), warm_up_below=80.0)
+    wrong = iter([16] * 6 + [8] * 6)
+
+    def update(chosen, rate):
+        training.update.sums += torch.tensor([1.0, next(wrong), 1.0])
+
+    update.sums = torch.zeros(3)
+    training.update = update
+    with patch.object(train, "WARM_UP_LOOK", 3):
+        training.run(on_evaluation=silent)
+    assert training.warm_up_ended == 9  # at 6, iteration 6 alone counts: all wrong
+
+
+# Going on
+
+
+def check_resume_to_the_bit(package, folder):
+    """Stopped after any iteration and restored into a fresh Training: the same to the bit."""
+    with patch.object(part(package, "train"), "WARM_UP_LOOK", 2):
+        for precision, changes in (
+            ("float32", {"nesterov": True}),
+            ("bfloat16", {"warm_up_below": 99.0}),
+            ("float16", {}),
+        ):
+            undisturbed = training_in(package, precision, **changes)
+            undisturbed.run(on_evaluation=silent)
+            try:
+                training = stop_and_go(package, folder, precision, changes)
+            except FloatingPointError as error:
+                pytest.fail(f"the sums of the losses were lost: {error}")
+            assert_same(training, undisturbed)
+
+
+def stop_and_go(package, folder, precision, changes):
+    """A training that was stopped and restored again and again."""
+    resume, path = part(package, "resume"), folder / "state.safetensors"
+    training = training_in(package, precision, **changes)
+    for stop in (0, 1, 4, 5, 7, 10, 11):
+        training.run(on_evaluation=silent, stop=lambda t=training, n=stop: t.iteration == n)
+        assert training.iteration == stop and not training.finished
+        resume.save_state(path, training, ABOUT)
+        training = training_in(package, precision, **changes)
+        with torch.no_grad():  # what a fresh Training holds must not matter
+            for p in training.network.parameters():
+                p.fill_(7.0)
+        torch.manual_seed(stop)
+        resume.restore(training, *resume.read_state(path))
+    training.run(on_evaluation=silent)
+    return training
+
+
+def assert_same(training, other):
+    mine, theirs = training.update.tensors(), other.update.tensors()
+    for name, value in theirs.items():
+        assert torch.equal(mine[name], value), name
+    assert training.best.keys() == other.best.keys()
+    assert all(torch.equal(training.best[name], value) for name, value in other.best.items())
+    assert training.warm_up_ended == other.warm_up_ended
+    timed = ("seconds", "pictures_per_second")
+    for row, expected in zip(training.metrics, other.metrics, strict=True):
+        for name, value in vars(expected).items():
+            assert name in timed or getattr(row, name) == value, name
+        assert row.seconds > 0
+
+
+def check_a_state_before_an_evaluation(package, folder):
+    """Saved after a step whose evaluation is due: it is made up for."""
+    resume, path = part(package, "resume"), folder / "state.safetensors"
+    training = training_in(package)
+    for _ in range(5):
+        training.step()
+    resume.save_state(path, training, ABOUT)
+    again = training_in(package)
+    resume.restore(again, *resume.read_state(path))
+    again.run(on_evaluation=silent)
+    assert [row.iteration for row in again.metrics] == [5, 10, 12]
+
+
+def check_the_last_good_state_stays(package, folder):
+    """A state after a loss that is no number is refused, and the old one is there still."""
+    resume, path = part(package, "resume"), folder / "state.safetensors"
+    training = training_in(package)
+    training.step()
+    resume.save_state(path, training, ABOUT)
+    before = path.read_bytes()
+    nn.init.constant_(training.network.head[-1].bias, math.nan)
+    training.step()
+    with pytest.raises(FloatingPointError, match="no finite number after 1 iterations"):
+        resume.save_state(path, training, ABOUT)
+    assert path.read_bytes() == before
+
+
+def check_states_that_do_not_fit(package, folder):
+    resume, path = part(package, "resume"), folder / "state.safetensors"
+    training = training_in(package)
+    resume.save_state(path, training, ABOUT)
+    tensors, state = resume.read_state(path)
+    assert state["about"] == ABOUT
+    missing = {name: value for name, value in tensors.items() if "stage2" not in name}
+    with pytest.raises(ValueError, match="of another network: it has no momentum.stage2"):
+        resume.restore(training_in(package), missing, state)
+    other = tensors | {"network.head.2.weight": torch.zeros(3, 8)}
+    with pytest.raises(
+        ValueError, match=r"another network: network.head.2.weight is \(3, 8\), not"
+    ):
+        resume.restore(training_in(package), other, state)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ValueError, match="is no whole safetensors file"):
+        resume.read_state(path)
+    checkpoint, tests = part(package, "checkpoint"), "resnet_edu"
+    about = checkpoint.About("tiny", (), (), (), "shapes", "", "tiny", 0, 1)
+    checkpoint.save_checkpoint(path, tiny_network(package), about)
+    assert tests in checkpoint.read_tensors(path)[1]
+    with pytest.raises(ValueError, match="holds no state of a run of ours: 'resnet_edu_state'"):
+        resume.read_state(path)
+
+
+# Runs
+
+
+def plan_of(package, **changes):
+    runs = part(package, "runs")
+    values = {"iterations": 12, "evaluate_every": 5, "batch": 8} | changes
+    return runs.Plan("resnet20", "shapes", tiny_recipe(package, **values))
+
+
+def how_in(package, folder, **changes):
+    values = {"save_every": 1e9, "progress": "none", **changes}
+    return part(package, "runs").How(folder, torch.device("cpu"), **values)
+
+
+def make(package, plan, how, steps=None):
+    """The run, or None where it stopped after so many steps more."""
+    runs, stop = part(package, "runs"), part(package, "stop").Stop()
+    left = iter(range(steps)) if steps is not None else None
+    stop.asked = lambda: left is not None and next(left, None) is None
+    shapes = part(package, "data.shapes")
+    with patch.object(shapes, "TRAIN", 200), patch.object(shapes, "TEST", 100):
+        return runs.make(plan, how, stop)
+
+
+def check_a_state_of_another_run(package, folder):
+    """Another recipe under the same name, other pictures, another precision: each is said."""
+    how = how_in(package, folder)
+    plan = plan_of(package)
+    assert make(package, plan, how, steps=2) is None
+    path = part(package, "runs").state_path(folder, plan)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"whose recipe is .*'lr': 0.1.* but .*'lr': 0.3.* remove"):
+        make(package, plan_of(package, lr=0.3), how)
+    with pytest.raises(ValueError, match="whose precision is float32, but bfloat16 is asked for"):
+        make(package, plan, how_in(package, folder, precision="bfloat16"))
+    with pytest.raises(ValueError, match="whose compiled is False, but True is asked for"):
+        make(package, plan, how_in(package, folder, compiled=True))
+    with (
+        patch.object(part(package, "runs"), "SPLIT", 1),
+        pytest.raises(ValueError, match="whose split is 0, but 1 is asked for"),
+    ):
+        make(package, plan, how)
+    runs, stop = part(package, "runs"), part(package, "stop").Stop()
+    with (
+        patch.object(part(package, "data.shapes"), "TRAIN", 100),
+        pytest.raises(ValueError, match="whose fingerprint is .*, but .* is asked for"),
+    ):
+        runs.make(plan, how, stop)
+    assert path.read_bytes() == before
+    run = make(package, plan, how)
+    assert run.record["resumed_at"] == [2] and not path.exists()
+
+
+def check_a_full_disk_ends_no_run(package, folder):
+    """The states in between cannot be saved; the run goes on to its end."""
+    full = OSError(errno.ENOSPC, "No space left on device")
+    said = []
+    how = how_in(package, folder, save_every=0.0, progress="lines")
+    with (
+        patch.object(part(package, "resume"), "write_whole", side_effect=full),
+        patch("builtins.print", lambda line, **_: said.append(line)),
+    ):
+        try:
+            run = make(package, plan_of(package), how)
+        except OSError as error:
+            pytest.fail(f"the run ended: {error}")
+    assert run.metrics[-1].iteration == 12
+    assert sum("cannot be saved, training goes on" in line for line in said) == 12
+    assert all("No space left on device" in line for line in said if "cannot" in line)
+
+
+def check_a_record_that_cannot_be_written(package, folder):
+    """The state is still there: nothing is lost, and the same command writes the record."""
+    how, plan = how_in(package, folder, save_every=0.0), plan_of(package)
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with (
+        patch.object(part(package, "records"), "save_checkpoint", side_effect=full),
+        pytest.raises(OSError, match="No space left on device"),
+    ):
+        make(package, plan, how)
+    assert list((folder / "runs").iterdir()) == []
+    run = make(package, plan, how)
+    assert run.record["resumed_at"] == [12] and run.metrics[-1].iteration == 12
+
+
+def check_one_process_a_run(package, folder):
+    """A second one is turned away and changes nothing; after the first, the way is free."""
+    how, plan = how_in(package, folder), plan_of(package)
+    path = part(package, "runs").state_path(folder, plan)
+    path.parent.mkdir(parents=True)
+    half = path.with_name(f".{path.name}-half")
+    half.write_text("what another process is writing")
+    with part(package, "files").only_one(path):
+        with pytest.raises(RuntimeError, match="another process is at work on .*tiny-s0"):
+            make(package, plan, how)
+        assert half.exists()
+    assert make(package, plan, how).metrics[-1].iteration == 12
+    assert list(path.parent.iterdir()) == []
+
+
+# Speed
+
+
+class Pace:
+    """Steps of known speed, for `choose`: {speed's name: steps a second, or an error}."""
+
+    def __init__(self, package, rates):
+        self.speed, self.rates, self.said, self.made = part(package, "speed"), rates, [], []
+
+    def make_step(self, speed):
+        self.made.append(str(speed))
+        rate = self.rates[str(speed)]
+        if isinstance(rate, Exception):
+            raise rate
+
+        def step():
+            pass
+
+        step.rate = rate
+        return step
+
+    def choose(self, steps, *asked):
+        self.said.clear()
+        self.made.clear()
+        with patch.object(self.speed, "_rate", lambda step, device: step.rate):
+            return self.speed.choose(
+                self.make_step, torch.device("cpu"), steps, *asked, say=self.said.append
+            )
+
+
+def check_the_fastest_is_chosen(package):
+    speed = part(package, "speed").Speed
+    rates = {"float32": 5.0, "bfloat16": 8.0, "float32 compiled": 6.0, "bfloat16 compiled": 7.0}
+    pace = Pace(package, rates)
+    assert pace.choose(64_000) == (speed("bfloat16"), rates)
+    assert pace.choose(2_900) == (speed("float32"), {}) and pace.made == ["float32"]  # 580 s
+    assert pace.choose(3_100)[0] == speed("bfloat16")
+    assert pace.choose(64_000, "float32")[0] == speed("float32", True)
+    assert pace.choose(64_000, None, True)[0] == speed("bfloat16", True)
+    assert pace.choose(64_000, None, False)[0] == speed("bfloat16")
+    assert pace.choose(64_000, "float32", False) == (speed("float32"), {})
+    assert pace.choose(64_000, "float32", True) == (speed("float32", True), {})
+
+
+def check_what_does_not_run_is_left_out(package):
+    speed = part(package, "speed").Speed
+    no_compiler = RuntimeError("no compiler found\nand a long story")
+    pace = Pace(
+        package,
+        {
+            "float32": 5.0,
+            "bfloat16": 4.0,
+            "float32 compiled": no_compiler,
+            "bfloat16 compiled": no_compiler,
+        },
+    )
+    chosen, measured = pace.choose(64_000)
+    assert chosen == speed("float32") and measured == {"float32": 5.0, "bfloat16": 4.0}
+    assert pace.said == [
+        f"{name} compiled does not run here and is left out: RuntimeError: no compiler found"
+        for name in ("float32", "bfloat16")
+    ]
+    try:
+        chosen = pace.choose(64_000, "bfloat16", True)
+    except RuntimeError as error:
+        pytest.fail(f"the run ended: {error}")
+    assert chosen == (speed("bfloat16"), {})
+    assert pace.said[-1] == "going on without compiling"
+    pace.rates["bfloat16"] = ValueError("no such type")
+    with pytest.raises(RuntimeError, match="training runs in none of: bfloat16"):
+        pace.choose(64_000, "bfloat16", False)
+
+
+def check_measuring_changes_nothing(package):
+    """Weights, statistics and dice are as before, so that a measured run equals an asked one."""
+    network, dataset = tiny_network(package), few_shapes(package)
+    before, dice = copy.deepcopy(network.state_dict()), torch.get_rng_state()
+    speed, how = part(package, "speed"), how_in(package, None, compiled=False)
+    with patch.object(speed, "WORTH_MEASURING", 0), patch.object(speed, "ROUND", 0.001):
+        speed, measured = part(package, "runs").choose_speed(
+            network, dataset, tiny_recipe(package), 100, how, silent
+        )
+    assert set(measured) == {"float32", "bfloat16"} and min(measured.values()) > 0
+    assert measured[str(speed)] == max(measured.values())
+    assert all(torch.equal(network.state_dict()[name], value) for name, value in before.items())
+    assert torch.equal(torch.get_rng_state(), dice)
+    assert tiny_training(package, network).update.sums.tolist() == [0, 0, 0]

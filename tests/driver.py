@@ -1,0 +1,31 @@
+"""The command line with small pictures and a small recipe, to be run, stopped and killed by tests.
+
+DIE_IN_WRITE=n kills the process in the middle of the n-th file it writes.
+"""
+
+import os
+import signal
+import sys
+
+from resnet_edu import recipes
+from resnet_edu.__main__ import main
+from resnet_edu.data import shapes
+
+# At the top, so that the processes of a sweep do the same.
+shapes.TRAIN, shapes.TEST = 200, 100
+TINY = recipes.Recipe("tiny", 40, 0.1, "one-cycle", (8,), batch=8, evaluate_every=5)
+BURNING = recipes.Recipe("burning", 10, 1e30, "steps", (), batch=8, evaluate_every=5)
+recipes.RECIPES |= {recipe.name: recipe for recipe in (TINY, BURNING)}
+
+if __name__ == "__main__":
+    writes, flush = int(os.environ.get("DIE_IN_WRITE", 0)), os.fsync
+
+    def fsync(handle: int) -> None:
+        global writes
+        writes -= 1
+        if writes == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        flush(handle)
+
+    os.fsync = fsync
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""Precision, warm-up, states to resume from, and the choice of speed."""
+
+import shutil
+
+import pytest
+import torch
+from checks import running as checks
+from checks.training import tiny_network, tiny_recipe
+from torch.testing import assert_close
+
+import resnet_edu
+from resnet_edu.resume import save_state
+from resnet_edu.speed import Speed
+from resnet_edu.train import Training
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        checks.check_convolutions_run_in_the_precision,
+        checks.check_float16_scales_its_loss,
+        checks.check_steps_wait_for_nothing,
+        checks.check_warm_up,
+        checks.check_warm_up_across_an_evaluation,
+        checks.check_the_fastest_is_chosen,
+        checks.check_what_does_not_run_is_left_out,
+        checks.check_measuring_changes_nothing,
+    ],
+    ids=lambda check: check.__name__.removeprefix("check_"),
+)
+def test_running(check):
+    check(resnet_edu)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        checks.check_resume_to_the_bit,
+        checks.check_a_state_before_an_evaluation,
+        checks.check_the_last_good_state_stays,
+        checks.check_states_that_do_not_fit,
+        checks.check_a_state_of_another_run,
+        checks.check_a_full_disk_ends_no_run,
+        checks.check_a_record_that_cannot_be_written,
+        checks.check_one_process_a_run,
+    ],
+    ids=lambda check: check.__name__.removeprefix("check_"),
+)
+def test_states(check, tmp_path):
+    check(resnet_edu, tmp_path)
+
+
+@pytest.mark.skipif(
+    not (shutil.which("g++") or shutil.which("clang++")), reason="there is no C++ compiler"
+)
+def test_a_compiled_step_is_the_same_step(few_shapes):
+    ends = []
+    for compiled in (False, True):
+        training = Training(
+            tiny_network(resnet_edu),
+            few_shapes,
+            tiny_recipe(resnet_edu),
+            speed=Speed(compiled=compiled),
+        )
+        training.step()
+        ends.append({**training.network.state_dict(), "sums": training.update.sums})
+    for name, value in ends[0].items():
+        assert_close(ends[1][name], value, rtol=1e-2, atol=2e-3, msg=name)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_captured_step_is_the_same_step(few_shapes):
+    """CUDA graph against eager updates: weights, statistics, dice and learning rates."""
+    ends = []
+    for captured in (False, True):
+        training = Training(
+            tiny_network(resnet_edu), few_shapes, tiny_recipe(resnet_edu), device="cuda"
+        )
+        if not captured:
+            training.update._run = training.update._eager
+        training.step()
+        training.step()
+        ends.append(training.update.tensors() | {"dice": training.generator.get_state()})
+    for name, value in ends[0].items():
+        assert_close(ends[1][name], value, rtol=1e-2, atol=1e-3, msg=name)
+
+
+def test_a_state_of_resnet20_is_under_4_mb(few_shapes, tmp_path):
+    """With an epoch of CIFAR-10 ahead and a best evaluation behind it: small enough to commit."""
+    training = Training(resnet_edu.resnet20(), few_shapes, tiny_recipe(resnet_edu))
+    training.step()
+    training.evaluate()
+    training.batches.order = torch.randperm(45_000)
+    save_state(tmp_path / "state.safetensors", training, {})
+    assert (tmp_path / "state.safetensors").stat().st_size < 4_000_000
