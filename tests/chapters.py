@@ -8,6 +8,12 @@ import nbformat
 from pages import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# The others are pages made by code.
+CHAPTERS = [
+    path
+    for path in NOTEBOOKS
+    if "chapter-card" in nbformat.read(path, as_version=4).cells[0].source
+]
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,11 @@ class Card:
     def check(self) -> str:
         """The name of the check, as `exercises.<check>(…)` in the stub's cell."""
         return re.search(r"^exercises\.(\w+)\(", self.stub, re.MULTILINE)[1]
+
+
+def path_of(chapter: str) -> Path:
+    """The notebook of the chapter of that name."""
+    return ROOT / "notebooks" / f"{chapter}.ipynb"
 
 
 def cells(notebook: Path, tag: str) -> list:

@@ -170,7 +170,9 @@ def test_api_page_shows_every_module():
     # The packages of names and the command line have nothing of their own to document.
     without_members = {"resnet_edu", "resnet_edu.__main__", "resnet_edu.show", "resnet_edu.study"}
     text = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"automodule:: (\S+)", text)) == modules - without_members
+    commands = {name for name in modules if name.startswith("resnet_edu.commands")}
+    documented = set(re.findall(r"automodule:: (\S+)", text))
+    assert documented == modules - without_members - commands
 
 
 def test_toc_names_every_notebook():
@@ -228,6 +230,7 @@ def copy(tmp_path) -> Path:
         shutil.copy(ROOT / name, tmp_path)
     for name in ("book", "notebooks"):
         shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "records").symlink_to(ROOT / "records")  # the page Results links to them
     if (ROOT / "README.md").exists():
         shutil.copy(ROOT / "README.md", tmp_path)
     return tmp_path
