@@ -1,0 +1,171 @@
+"""Faults of the ledger and its page."""
+
+from checks import ledger as ledgers
+
+from . import Fault
+
+LEDGER = [
+    Fault(
+        "the population's spread for the sample's",
+        "ledger",
+        "from statistics import mean, stdev",
+        "from statistics import mean, pstdev as stdev",
+        ledgers.check_seeds_share_a_row,
+    ),
+    Fault(
+        "a spread of one seed",
+        "ledger",
+        "if len(self.runs) > 1 else None",
+        "if len(self.runs) > 1 else 0.0",
+        ledgers.check_one_seed_has_no_spread,
+    ),
+    Fault(
+        "the best iterate is quoted",
+        "records",
+        """self.record["results"]["last"]["test_error"]""",
+        """self.record["results"]["best_on_validation"]["test_error"]""",
+        ledgers.check_seeds_share_a_row,
+    ),
+    Fault(
+        "the best seed is quoted",
+        "ledger",
+        "return mean(run.test_error for run in self.runs)",
+        "return min(run.test_error for run in self.runs)",
+        ledgers.check_seeds_share_a_row,
+    ),
+    Fault(
+        "recipes share a row",
+        "ledger",
+        """run.record["recipe"]["name"], precision_of(run)""",
+        """"paper", precision_of(run)""",
+        ledgers.check_what_differs_has_its_own_row,
+    ),
+    Fault(
+        "datasets share a row",
+        "ledger",
+        """return run.record["dataset"], run.record""",
+        """return "cifar10", run.record""",
+        ledgers.check_what_differs_has_its_own_row,
+    ),
+    Fault(
+        "precisions share a row",
+        "ledger",
+        """["name"], precision_of(run)""",
+        """["name"], "float32\"""",
+        ledgers.check_what_differs_has_its_own_row,
+    ),
+    Fault(
+        "precisions share a figure",
+        "show.curves",
+        "if comparison_of(run) != comparison_of(runs[0]):",
+        "if comparison_of(run)[:2] != comparison_of(runs[0])[:2]:",
+        ledgers.check_only_what_compares_shares_a_figure,
+    ),
+    Fault(
+        "other pictures under one name",
+        "ledger",
+        """record["fingerprint"]),""",
+        "0),",
+        ledgers.check_a_name_means_one_thing,
+    ),
+    Fault(
+        "another split under one name",
+        "ledger",
+        """record["split"]),""",
+        "0),",
+        ledgers.check_a_name_means_one_thing,
+    ),
+    Fault(
+        "another recipe under one name",
+        "ledger",
+        """("recipe", recipe.name, _trained(recipe)),""",
+        "",
+        ledgers.check_a_name_means_one_thing,
+    ),
+    Fault(
+        "looking more often is another recipe",
+        "ledger",
+        "return replace(recipe, evaluate_every=1)",
+        "return recipe",
+        ledgers.check_a_name_means_one_thing,
+    ),
+    Fault(
+        "a copied folder counts twice",
+        "ledger",
+        "if run.name != name:",
+        "if False:",
+        ledgers.check_a_name_means_one_thing,
+    ),
+    Fault(
+        "the paper's number beside every recipe",
+        "ledger",
+        "PUBLISHED.get((self.network, self.dataset, self.recipe))",
+        """PUBLISHED.get((self.network, self.dataset, "paper"))""",
+        ledgers.check_the_paper_where_it_applies,
+    ),
+    Fault(
+        "the paper's number beside every dataset",
+        "ledger",
+        "PUBLISHED.get((self.network, self.dataset, self.recipe))",
+        """PUBLISHED.get((self.network, "cifar10", self.recipe))""",
+        ledgers.check_the_paper_where_it_applies,
+    ),
+    Fault(
+        "the paper's best of five beside a mean",
+        "paper",
+        "self.error if self.mean is None else self.mean",
+        "self.error",
+        ledgers.check_the_paper_where_it_applies,
+    ),
+    Fault(
+        "one seed stands for all that are planned",
+        "ledger",
+        "if run_name(*kind, seed) not in made",
+        "if not any(name.startswith(run_name(*kind, 0)[:-1]) for name in made)",
+        ledgers.check_not_made,
+    ),
+    Fault(
+        "training error for test error",
+        "show.curves",
+        "(row.iteration, row.test_error)",
+        "(row.iteration, row.train_error)",
+        ledgers.check_curves,
+    ),
+    Fault(
+        "axes of its own for each panel",
+        "show.curves",
+        "_panel(kind, kinds[kind], end, top)",
+        "_panel(kind, kinds[kind], end, _top(kinds[kind]))",
+        ledgers.check_curves,
+    ),
+    Fault(
+        "an error that was not measured is drawn",
+        "show.curves",
+        "if math.isnan(error):",
+        "if False:",
+        ledgers.check_what_was_not_measured_is_not_drawn,
+    ),
+    Fault(
+        "names on one another",
+        "show.curves",
+        "lowest -= LINE",
+        "pass",
+        ledgers.check_names_do_not_lie_on_one_another,
+    ),
+    Fault(
+        "worse told as better",
+        "show.tables",
+        "'more' if points > 0 else 'less'",
+        "'more' if points < 0 else 'less'",
+        ledgers.check_summary,
+    ),
+    Fault(
+        "resumed runs are not marked",
+        "show.tables",
+        "if row.resumed else",
+        "if False else",
+        ledgers.check_tables,
+    ),
+]
+
+FAULTS = [*LEDGER]
