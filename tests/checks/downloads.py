@@ -250,17 +250,22 @@ def check_load_downloads_when_asked(package, folder):
         assert len(server.asked) == 2
 
 
+def of_ours(notes):
+    """How many of the warnings are the library's; Python's own tell of other tests' sockets."""
+    return sum(note.category is UserWarning for note in notes)
+
+
 def check_load_without_a_cache(package, folder):
     """The download succeeds all the same, and one note says that nothing is kept."""
     with loading(package, folder, "good") as (_, load, cache):
         cache.write_text("a file where the folder should be")
         with pytest.warns(UserWarning, match="the cache could not be written") as notes:
             assert len(load("cifar10", download=True).train) == 6
-        assert len(notes) == 1
+        assert of_ours(notes) == 1
         cache.unlink()
         full = patch.object(os, "fsync", side_effect=OSError(28, "No space left on device"))
         with full, pytest.warns(UserWarning, match="could not be written.*No space left") as notes:
             load("cifar10", download=True)
-        assert len(notes) == 1 and os.listdir(cache) == ["cifar-10-python.tar.gz"]
+        assert of_ours(notes) == 1 and os.listdir(cache) == ["cifar-10-python.tar.gz"]
         load("cifar10", download=True)  # and the archive is there still
         assert os.listdir(cache) == ["cifar10.safetensors"]
