@@ -97,7 +97,7 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
             "cuda_graph": how.device.type == "cuda",
             "pictures_per_second": measured,
         }
-        about |= {"threads": torch.get_num_threads(), "resumed_at": []}
+        about["resumed_at"] = []
     training = Training(network, dataset, plan.recipe, plan.seed, how.device, speed)
     if found:
         resume.restore(training, *found)
