@@ -14,7 +14,7 @@ NBVAL := $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeou
 	-n 2 --dist loadscope notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help book test prove notebooks bench address format clean
+.PHONY: help book test prove notebooks times bench address format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ prove: $(READY)  ## show that stored numbers hold on other CPUs and thread count
 
 notebooks: $(READY)  ## run the notebooks and store their outputs; one alone: NOTEBOOK=notebooks/NAME.ipynb
 	$(BIN)/python tools/run_notebooks.py $(NOTEBOOK)
+
+times: $(READY)  ## measure how long each chapter takes, on a quiet machine, and write the appendices
+	$(BIN)/python tools/run_notebooks.py --times $(wildcard notebooks/*.ipynb)
+	$(BIN)/python tools/overview.py
 
 bench: $(READY)  ## run every measurement in benchmarks/
 	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script"; done

@@ -4,8 +4,15 @@
 
 A cell tagged `no-store` runs and stores nothing; one tagged `raises-exception` must raise. A
 notebook that fails is left as it was, and the exit code is 1.
+
+    python tools/run_notebooks.py --times notebooks/*.ipynb
+
+also leaves `records/measurements/chapters.json` with the seconds each of them took, for the
+appendices (see tools/overview.py); nothing else should run meanwhile.
 """
 
+import argparse
+import resource
 import sys
 import time
 from pathlib import Path
@@ -14,7 +21,10 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from resnet_edu.records import write_measurement
+
 ROOT = Path(__file__).resolve().parent.parent
+TIMES = "python tools/run_notebooks.py --times notebooks/*.ipynb"
 
 
 def tags(cell) -> list[str]:
@@ -78,19 +88,29 @@ def run(path: Path) -> None:
         path.write_text(after, encoding="utf-8")
 
 
-def main(names: list[str]) -> int:
-    failed = 0
-    for path in map(Path, names):
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Run notebooks and store their outputs.")
+    parser.add_argument("notebooks", nargs="+", type=Path)
+    parser.add_argument("--times", action="store_true", help="write the seconds into the records")
+    asked = parser.parse_args()
+    failed, rows = 0, []
+    for path in asked.notebooks:
         print(f"{path} ", end="", flush=True)
         started = time.perf_counter()
         try:
             run(path)
-            print(f"{time.perf_counter() - started:.0f} s", flush=True)
+            taken = time.perf_counter() - started
+            # Of the kernels so far, the largest; the last row has the largest of all.
+            memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+            rows.append({"chapter": path.stem, "seconds": round(taken, 1), "memory_mb": memory})
+            print(f"{taken:.0f} s", flush=True)
         except (CellExecutionError, ValueError) as error:
             failed += 1
             print(f"failed, and is left as it was\n{error}", flush=True)
+    if asked.times and not failed:
+        write_measurement("chapters", TIMES, rows)
     return int(failed > 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,0 +1,230 @@
+"""The appendices about the chapters: as the tools make them, and true of the chapters."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+import yaml
+from chapters import CHAPTERS, cards
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tools"))
+import handout  # noqa: E402
+import mark  # noqa: E402
+import overview  # noqa: E402
+
+KNOWN = overview.read_chapters()
+
+
+# What is generated
+
+
+def test_generated_files_are_as_the_tool_makes_them():
+    for path, text in overview.write().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path}: run tools/overview.py"
+
+
+def test_every_chapter_is_known_and_comes_after_what_it_needs():
+    order = [chapter.stem for chapter in KNOWN]
+    assert sorted(order) == [path.stem for path in CHAPTERS]
+    for chapter in KNOWN:
+        for needed in chapter.needs:
+            assert order.index(needed) < order.index(chapter.stem)
+
+
+def test_needs_are_drawn_once():
+    chapters = [
+        overview.Chapter(stem, "Part", stem.upper(), 1, 1, 1, needs)
+        for stem, needs in {"a": (), "b": ("a",), "c": ("a", "b"), "d": ("c", "a")}.items()
+    ]
+    assert overview.direct(chapters) == {"a": [], "b": ["a"], "c": ["b"], "d": ["c"]}
+    drawn = overview.draw(chapters)
+    assert drawn.count('class="need"') == 3
+    assert "D needs C." in drawn and "A needs no other chapter." in drawn
+
+
+def test_card_that_says_too_little_is_named():
+    card = "# Title\n\n**You need** nothing.\n\n**Reading** 10 minutes"
+    with pytest.raises(ValueError, match="the card of x does not say exercises"):
+        overview.read_card(card, "x", "Part")
+
+
+def test_chapter_without_a_measurement_is_named():
+    measured = {"rows": [{"chapter": KNOWN[0].stem, "seconds": 9.0, "memory_mb": 900}]}
+    with pytest.raises(ValueError, match=f"the seconds of {KNOWN[1].stem}.* were not measured"):
+        overview.seconds(KNOWN, measured)
+
+
+@pytest.mark.parametrize(
+    ("total", "words"), [(0, "0 min"), (35, "35 min"), (60, "1 h"), (155, "2 h 35 min")]
+)
+def test_hours(total, words):
+    assert overview._hours(total) == words
+
+
+def test_plans_name_chapters_and_add_up():
+    text = overview.plans(KNOWN)
+    whole = sum(chapter.reading for chapter in KNOWN)
+    assert f"All of them: {overview._hours(whole)} of reading" in text
+    stems = [stem for _, names in overview.PLANS.values() for stem in names]
+    assert set(stems) <= {chapter.stem for chapter in KNOWN}
+
+
+def test_cards_say_what_was_measured():
+    rows = yaml.safe_load(overview.TIMES.read_text())["rows"]
+    measured = {row["chapter"]: row["seconds"] for row in rows}
+    for chapter in KNOWN:
+        # A card rounds, and machines vary; a chapter that has grown is told.
+        seconds = measured[chapter.stem]
+        assert seconds < 60
+        assert abs(seconds - chapter.running) <= max(6, 0.35 * chapter.running), chapter.stem
+
+
+# The pages
+
+
+def page(name: str) -> str:
+    return (ROOT / "book" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_glossary_is_in_order():
+    terms = re.findall(r"^(\S.*)\n: ", page("glossary"), re.MULTILINE)
+    assert len(terms) > 40
+    assert terms == sorted(terms, key=str.casefold)
+    assert len(set(terms)) == len(terms)
+
+
+def messages() -> list[str]:
+    """Every text in the library and the Makefile, with … for what is filled in."""
+    found = re.findall(r'echo "([^"]+)"', (ROOT / "Makefile").read_text())
+    found = [re.sub(r"'\$.*?\)'|\$\$\(.*?\)|\$\(.*?\)", "…", text) for text in found]
+    for path in (ROOT / "resnet_edu").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+            if isinstance(node, ast.JoinedStr):
+                found.append(
+                    "".join(
+                        getattr(part, "value", "…") if isinstance(part, ast.Constant) else "…"
+                        for part in node.values
+                    )
+                )
+    return [" ".join(text.split()) for text in found]
+
+
+# What others say: PyTorch, Python, a browser's console.
+THEIRS = {
+    "operator torchvision::nms does not exist",
+    "No module named 'resnet_edu'",
+    "torch.cuda.is_available()",
+    "False",
+    "make book",
+}
+
+
+def test_messages_that_troubleshooting_explains_are_the_ones_we_give():
+    said = messages()
+    headings = re.findall(r"^### (.*)$", page("troubleshooting"), re.MULTILINE)
+    quoted = {quote for heading in headings for quote in re.findall(r"`([^`]+)`", heading)}
+    assert len(quoted) > 12
+    unknown = []
+    for quote in quoted - THEIRS:
+        pieces = [re.escape(piece.strip("' ")) for piece in quote.split("…") if piece.strip("' ,.")]
+        pattern = re.compile(".*".join(pieces))
+        if not any(pattern.search(text) for text in said):
+            unknown.append(quote)
+    assert unknown == []
+
+
+# Handing out and marking
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_handout_has_everything_but_the_solutions(path):
+    made = handout.handout(nbformat.read(path, as_version=4))
+    text = "\n".join(cell.source for cell in made.cells)
+    known = cards(path)
+    assert 'class="solution"' not in text
+    for card in known:
+        assert card.solution.strip() not in text
+        assert f"exercises.{card.check}(" in text
+    assert text.count('class="hint"') == 3 * len(known)
+    assert not any(cell.get("outputs") for cell in made.cells)
+    nbformat.validate(made)
+    bare = handout.handout(nbformat.read(path, as_version=4), hints=False)
+    assert not any('class="hint"' in cell.source for cell in bare.cells)
+
+
+def run(tool: str, *arguments) -> subprocess.CompletedProcess:
+    command = [sys.executable, ROOT / "tools" / f"{tool}.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_handout_overwrites_nothing(tmp_path):
+    first = run("handout", ROOT / "notebooks/stem.ipynb", "--to", tmp_path)
+    assert first.returncode == 0
+    (tmp_path / "stem.ipynb").write_text("a student's work")
+    again = run("handout", ROOT / "notebooks/stem.ipynb", "--to", tmp_path)
+    assert again.returncode == 1 and "is there already" in again.stderr
+    assert (tmp_path / "stem.ipynb").read_text() == "a student's work"
+    shutil.copy(ROOT / "README.md", tmp_path / "no.ipynb")
+    wrong = run("handout", tmp_path / "no.ipynb", "--to", tmp_path / "new")
+    assert wrong.returncode == 1 and "cannot be made a handout" in wrong.stderr
+
+
+RIGHT = """\
+def block_parameters(in_channels, channels, shortcut):
+    count = 9 * in_channels * channels + 9 * channels * channels + 4 * channels
+    projects = shortcut == "B" and in_channels != channels
+    return count + (in_channels * channels + 2 * channels if projects else 0)
+
+
+"""
+
+
+def answers(first: str) -> nbformat.NotebookNode:
+    """A short notebook with two exercises: `first` answers the one, the other is broken."""
+    cell = nbformat.v4.new_code_cell
+    call = "exercises.block_parameters(block_parameters)"
+    return nbformat.v4.new_notebook(
+        cells=[
+            cell("from resnet_edu.exercises import residual_block as exercises"),
+            cell(first + call, outputs=[]),
+            cell("exercises.make_identity(nobody_wrote_this)"),
+        ]
+    )
+
+
+def test_marks_are_what_the_checks_say(tmp_path):
+    wrong = RIGHT.replace(" + 4 * channels", "")
+    for name, answer in {"a": RIGHT, "b": wrong}.items():
+        notebook = answers(answer)
+        stored = nbformat.v4.new_output(
+            "execute_result", data={"text/plain": "Right. I say so."}, execution_count=1
+        )
+        notebook.cells[1].outputs = [stored]
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    before = (tmp_path / "a.ipynb").read_bytes()
+    (tmp_path / "c.ipynb").write_text("no notebook")
+    done = run("mark", *sorted(tmp_path.glob("*.ipynb")))
+    assert done.returncode == 1 and "c.ipynb cannot be read as a notebook" in done.stderr
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert tuple(rows[0]) == mark.COLUMNS
+    marks = {(row[0], row[1]): (row[2], row[3]) for row in rows[1:]}
+    assert marks["a.ipynb", "block_parameters"][0] == "right"
+    assert marks["b.ipynb", "block_parameters"][0] == "not yet"
+    assert "NameError" in marks["a.ipynb", "make_identity"][1]
+    assert marks["a.ipynb", "make_identity"][0] == "no answer"
+    assert (tmp_path / "a.ipynb").read_bytes() == before
+
+
+def test_cell_that_hangs_is_given_up(tmp_path):
+    nbformat.write(answers("import time; time.sleep(60)\n"), tmp_path / "a.ipynb")
+    done = run("mark", "--seconds", "2", tmp_path / "a.ipynb")
+    assert done.returncode == 0
+    assert [line.split("\t")[2] for line in done.stdout.splitlines()[1:]] == ["no answer"] * 2
+    assert "the run ended before it" in done.stdout
