@@ -8,10 +8,10 @@ from itertools import count
 import pytest
 import torch
 from conftest import ROOT
-from faults import ledger, networks, pictures, predicting, sources, tracing, training
+from faults import flow, ledger, networks, pictures, predicting, sources, tracing, training
 
 numbers = count()
-SUBJECTS = (networks, pictures, sources, training, tracing, predicting, ledger)
+SUBJECTS = (networks, pictures, sources, training, tracing, predicting, ledger, flow)
 FAULTS = [fault for subject in SUBJECTS for fault in subject.FAULTS]
 
 
