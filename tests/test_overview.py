@@ -74,6 +74,14 @@ def test_plans_name_chapters_and_add_up():
     assert set(stems) <= {chapter.stem for chapter in KNOWN}
 
 
+@pytest.mark.parametrize("name", overview.PLANS)
+def test_plan_brings_what_its_chapters_need(name):
+    needs = {chapter.stem: set(chapter.needs) for chapter in KNOWN}
+    stems = overview.PLANS[name][1] or list(needs)
+    for i, stem in enumerate(stems):
+        assert needs[stem] <= set(stems[:i])
+
+
 def test_cards_say_what_was_measured():
     rows = yaml.safe_load(overview.TIMES.read_text())["rows"]
     measured = {row["chapter"]: row["seconds"] for row in rows}

@@ -32,7 +32,7 @@ PLANS = {
     ),
     "A week": (
         "Five days of a summer school, a chapter a day: build, see every shape, train, understand.",
-        ["stem", "residual_block", "stage_two", "recipe", "gradient_flow"],
+        ["stem", "residual_block", "tracing", "recipe", "gradient_flow"],
     ),
     "A term": ("Every chapter, one a week, exercises as homework.", []),
 }
