@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..blocks import BasicBlock
 from ..resnet import ResNet
 from ..study.flow import observe
 from ..study.specimens import without_batch_norm
-from . import Verdict, nothing, own_dice, raised
+from . import Verdict, lived_in, nothing, own_dice, raised
 
 LAYER = math.pi / (math.pi - 1)  # by what the squared gradient grows a layer
 
@@ -152,7 +152,7 @@ def by_length(answer: Callable[[list, Tensor, Tensor], Sequence[Tensor]]) -> Ver
     """Checks `answer(blocks, x, g)`: the gradient at x, a part for each number of branches."""
     for count in (3, 5):
         with own_dice():
-            blocks = [_lived_in(BasicBlock(4, 4)).double().eval() for _ in range(count)]
+            blocks = [lived_in(BasicBlock(4, 4)).double().eval() for _ in range(count)]
             x = torch.randn(3, 4, 6, 6, dtype=torch.float64).relu()
             g = torch.randn(3, 4, 6, 6, dtype=torch.float64)
             truth = _parts(blocks, x, g)
@@ -175,14 +175,6 @@ def by_length(answer: Callable[[list, Tensor, Tensor], Sequence[Tensor]]) -> Ver
         if not all(torch.allclose(a, b) for a, b in zip(parts, truth, strict=True)):
             return Verdict(False, _mixed_up(parts, truth, blocks, x, g))
     return Verdict(True, "Eight paths and thirty-two, every one in its part, and all add up.")
-
-
-def _lived_in(block: BasicBlock) -> BasicBlock:
-    for module in block.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.5)
-    return block
 
 
 def _parts(blocks: list, x: Tensor, g: Tensor, cut: str = "both", turned: bool = False) -> list:

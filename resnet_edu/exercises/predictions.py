@@ -80,6 +80,10 @@ def _misplaced(given: object, rows: list) -> str:
     return f"The same file with its rows shuffled has two wrong answers as before, not {given!r}."
 
 
+def _is_number(given: object) -> bool:
+    return isinstance(given, (int, float, Tensor)) and torch.as_tensor(given).numel() == 1
+
+
 def even_calibration_error(answer: Callable[[Tensor, Tensor, int], Tensor]) -> Verdict:
     """Checks `answer(confidence, right, bins)`: calibration error over bins of equal numbers."""
     for count, bins in ((600, 6), (1000, 20), (90, 90)):
@@ -92,7 +96,7 @@ def even_calibration_error(answer: Callable[[Tensor, Tensor, int], Tensor]) -> V
             return raised(error)
         if given is None:
             return nothing(answer)
-        if not isinstance(given, (int, float, Tensor)) or torch.as_tensor(given).numel() != 1:
+        if not _is_number(given):
             return Verdict(False, f"The answer should be one number, not {given!r}.")
         known = _calibrations(confidence, right, bins)
         if not _close(given, known.pop("")):
@@ -160,7 +164,7 @@ def temperature(answer: Callable[[Tensor, Tensor], float]) -> Verdict:
             return raised(error)
         if given is None:
             return nothing(answer)
-        if not isinstance(given, (int, float, Tensor)) or torch.as_tensor(given).numel() != 1:
+        if not _is_number(given):
             return Verdict(False, f"The answer should be one number, not {given!r}.")
         if not torch.equal(mine, logits):
             return Verdict(False, "You have changed the logits you were given: `z / t`, not `/=`.")

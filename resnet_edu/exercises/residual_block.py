@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..blocks import BasicBlock, Bottleneck
-from . import Verdict, nothing, own_dice, raised
+from . import Verdict, lived_in, nothing, own_dice, raised
 
 
 def block_parameters(answer: Callable[[int, int, str], int]) -> Verdict:
@@ -75,7 +75,7 @@ def _miscounted(given: int, block: BasicBlock, in_channels: int, channels: int) 
 def make_identity(answer: Callable[[BasicBlock], None]) -> Verdict:
     """Checks `answer(block)`, which makes a trained block the identity by the fewest zeros."""
     with own_dice():
-        block = _lived_in(BasicBlock(16, 16))
+        block = lived_in(BasicBlock(16, 16))
         before = copy.deepcopy(block)
         x = torch.randn(8, 16, 8, 8).relu()
         try:
@@ -106,17 +106,6 @@ def make_identity(answer: Callable[[BasicBlock], None]) -> Verdict:
                 False, f"It is the identity, but you changed {count:,} numbers; 32 will do."
             )
     return Verdict(True, "32 zeros, and the block hands on every non-negative x, bit for bit.")
-
-
-def _lived_in(block: nn.Module) -> nn.Module:
-    """The block as training might leave it: no scale is 1, no shift is 0."""
-    for module in block.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.5)
-            nn.init.normal_(module.running_mean)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-    return block
 
 
 def _not_identity(
@@ -169,7 +158,7 @@ def _with_same_weights(
     given: nn.Module, in_channels: int, channels: int, stride: int
 ) -> tuple[Bottleneck, Tensor] | str:
     """The library's block and an input, once `given` has its weights; or why it cannot."""
-    ours = _lived_in(Bottleneck(in_channels, channels, stride, "B")).double()
+    ours = lived_in(Bottleneck(in_channels, channels, stride, "B")).double()
     shapes = [tuple(p.shape) for p in given.parameters()]
     wanted = [tuple(p.shape) for p in ours.parameters()]
     if shapes != wanted:

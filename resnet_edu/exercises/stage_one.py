@@ -11,8 +11,7 @@ from ..blocks import BasicBlock
 from ..evaluate import evaluating
 from ..resnet import ResNet
 from ..trace import trace
-from . import Verdict, nothing, own_dice, raised
-from .stage_one_settle import lived_in
+from . import Verdict, lived_in, nothing, own_dice, raised
 from .stage_one_settle import settle_exactly as settle_exactly
 
 
@@ -80,7 +79,7 @@ def _miscounted(what: str, given: int, blocks: int, width: int, side: int) -> st
 def written(answer: Callable[[ResNet, Tensor], dict[str, float]]) -> Verdict:
     """Checks `answer(network, x)`: {block's name: size of F(x) over size of what it adds to}."""
     with own_dice():
-        network = lived_in(ResNet(BasicBlock, (2, 3, 1), (4, 8, 16)))
+        network = lived_in(ResNet(BasicBlock, (2, 3, 1), (4, 8, 16)).double())
         network.stage2.eval()  # so that a mode set for all does not pass for the old one
         x = torch.randn(6, 3, 8, 8, dtype=torch.float64)
         # Pictures of different contrast, so that a mean over pictures is another number.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..blocks import BasicBlock
 from ..resnet import ResNet
-from . import Verdict, nothing, own_dice, raised
+from . import Verdict, lived_in, nothing, own_dice, raised
 
 DIMS = (0, 2, 3)
 # Ways to go about it, and what is wrong with each.
@@ -34,7 +34,7 @@ def settle_exactly(answer: Callable[[ResNet, Sequence[Tensor]], object]) -> Verd
     that it remembers.
     """
     with own_dice():
-        network = lived_in(ResNet(BasicBlock, (2, 1), (4, 8)))
+        network = lived_in(ResNet(BasicBlock, (2, 1), (4, 8)).double())
         batches = [  # that are not alike
             level * torch.randn(size, 3, 8, 8, dtype=torch.float64)
             for size, level in ((4, 1.0), (2, 3.0), (7, 0.3))
@@ -134,14 +134,3 @@ def _statistics(values: list[Tensor], way: str, correction: int) -> tuple[Tensor
         mean = (shares * torch.stack([v.mean(DIMS) for v in values])).sum(0)
         variance = (shares * torch.stack([v.var(DIMS, correction=0) for v in values])).sum(0)
     return mean, variance.sqrt() if way == "root" else variance
-
-
-def lived_in(network: ResNet) -> ResNet:
-    """The network in float64, its batch norms as training might leave them."""
-    for module in network.double().modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.5)
-            nn.init.normal_(module.running_mean)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-    return network

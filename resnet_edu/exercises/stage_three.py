@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..blocks import BasicBlock, Bottleneck, NoShortcut
 from ..resnet import ResNet
-from . import Verdict, nothing, own_dice, raised
+from . import Verdict, lived_in, nothing, own_dice, raised
 
 
 def margin(answer: Callable[[Tensor, Tensor, Tensor, int, int], Tensor]) -> Verdict:
@@ -166,7 +166,7 @@ def rebuild(answer: Callable[[dict, Tensor, Tensor], nn.Module]) -> Verdict:
     """Checks `answer(weights, x, logits)`: the network these weights belong to, with them in it."""
     for plan in _ORIGINALS:
         with own_dice():
-            original = _lived_in(ResNet(BasicBlock, *plan)).eval()
+            original = lived_in(ResNet(BasicBlock, *plan)).eval()
             x = torch.randn(4, 3, 16, 16)
             with torch.no_grad():
                 logits = original(x)
@@ -186,16 +186,6 @@ def _told(plan: tuple) -> str:
     blocks, widths, shortcut, classes = plan
     kind = "no shortcuts" if shortcut == "none" else f"option {shortcut}"
     return f"From a network of {blocks} blocks, widths {widths}, {kind}, {classes} classes"
-
-
-def _lived_in(network: ResNet) -> ResNet:
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.3)
-            nn.init.normal_(module.running_mean, std=0.3)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-    return network
 
 
 def _rebuilding_fault(given: object, original: ResNet, x: Tensor, logits: Tensor) -> str:

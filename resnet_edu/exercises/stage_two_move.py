@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..evaluate import evaluating
 from ..resnet import ResNet, resnet20
 from ..study.halving import CHANGES, changed
-from . import Verdict, nothing, own_dice, raised
+from . import Verdict, lived_in, nothing, own_dice, raised
 
 # For each channel of the library's stages two and three, the channel that it is where zeros stand
 # after the old channels. (The new ones could be in any other order.)
@@ -23,7 +23,7 @@ def move(answer: Callable[[Weights], Weights]) -> Verdict:
     Any order of the new channels among themselves is right, so outputs are compared, not tensors.
     """
     with own_dice(), torch.no_grad():
-        network = _lived_in(resnet20().double())
+        network = lived_in(resnet20().double())
         theirs = changed(network, CHANGES["zeros after the old channels"])
         weights, x = network.state_dict(), torch.randn(4, 3, 16, 16).double()
         passed = {name: value.clone() for name, value in weights.items()}
@@ -151,14 +151,3 @@ def _where(given: Weights, weights: Weights, theirs: ResNet, x: Tensor) -> str:
 def _sorted(maps: Tensor) -> Tensor:
     """Each channel's sum over all pictures and places, in order of size."""
     return maps.sum((0, 2, 3)).sort().values
-
-
-def _lived_in(network: nn.Module) -> nn.Module:
-    """The network as training might leave it: no scale is 1, no shift and no mean is 0."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.weight.uniform_(0.5, 1.5)
-            module.bias.normal_(std=0.5)
-            module.running_mean.normal_(std=0.5)
-            module.running_var.uniform_(0.5, 1.5)
-    return network

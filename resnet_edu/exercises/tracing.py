@@ -11,7 +11,7 @@ from ..blocks import BasicBlock, NoShortcut
 from ..evaluate import evaluating
 from ..resnet import ResNet, resnet
 from ..trace import Trace, trace
-from . import Verdict, nothing, own_dice, raised
+from . import Verdict, lived_in, nothing, own_dice, raised
 
 
 def blocks_a_stage(answer: Callable[[int, int], int | None]) -> Verdict:
@@ -156,7 +156,7 @@ def first_difference(answer: Callable[[ResNet, ResNet], str | None]) -> Verdict:
     """Checks `answer(suspect, reference)`: the name of the first module that computes otherwise."""
     for place, plant in {**_FAULTS, None: lambda network: None}.items():
         with own_dice():
-            reference = _lived_in(ResNet(BasicBlock, (2, 2, 2), (4, 8, 16)))
+            reference = lived_in(ResNet(BasicBlock, (2, 2, 2), (4, 8, 16)))
             suspect = copy.deepcopy(reference)
             plant(suspect)
             reference.stage1.eval()  # so that a mode set for all does not pass for the old one
@@ -173,14 +173,6 @@ def first_difference(answer: Callable[[ResNet, ResNet], str | None]) -> Verdict:
             if given != place:
                 return Verdict(False, _misplaced(given, place, suspect, reference))
     return Verdict(True, "Six faults found, a copy acquitted, and both networks left alone.")
-
-
-def _lived_in(network: ResNet) -> ResNet:
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.3)
-    return network
 
 
 def _state(network: ResNet) -> tuple[dict, list]:
