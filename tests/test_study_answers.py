@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from resnet_edu import records
 from resnet_edu.checkpoint import load_checkpoint
+from resnet_edu.data import Pictures
 from resnet_edu.evaluate import logits
 from resnet_edu.study import answers
 
@@ -56,7 +57,7 @@ def test_the_record_is_what_the_network_answers(cifar10, stored):
     network, about = load_checkpoint(
         records.read_run(records.ROOT / "runs" / stored.run).checkpoint
     )
-    test = cifar10.test[answers.ranked(cifar10.test.images)]
+    test = cifar10.test[cifar10.test.rank()]
     assert torch.equal(test.labels, stored.labels)
     some = test[torch.arange(0, 10_000, 50)]
     said = logits(network, some.images, about.mean, about.std).double()
@@ -67,9 +68,9 @@ def test_the_record_is_what_the_network_answers(cifar10, stored):
 
 
 def test_the_rank_forgets_the_order():
-    images = torch.randint(256, (20, 3, 4, 4), dtype=torch.uint8)
-    shuffled = images[torch.randperm(20)]
-    assert torch.equal(images[answers.ranked(images)], shuffled[answers.ranked(shuffled)])
+    pictures = Pictures(torch.randint(256, (20, 3, 4, 4), dtype=torch.uint8), torch.arange(20))
+    shuffled = pictures[torch.randperm(20)]
+    assert torch.equal(pictures[pictures.rank()].labels, shuffled[shuffled.rank()].labels)
 
 
 def test_confusion_counts_by_truth_and_answer():

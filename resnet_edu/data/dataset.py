@@ -24,6 +24,10 @@ class Pictures:
     def __getitem__(self, chosen: Tensor | slice) -> "Pictures":
         return Pictures(self.images[chosen], self.labels[chosen])
 
+    def rank(self) -> Tensor:
+        """Their positions in the order of their pixels' hashes, whatever order they stand in."""
+        return torch.from_numpy(np.argsort(np.array(_digests(self)), kind="stable"))
+
     def to(self, device: torch.device | str) -> "Pictures":
         """The same pictures in the memory of `device`."""
         return Pictures(self.images.to(device), self.labels.to(device))
@@ -68,12 +72,11 @@ class Dataset:
         seed takes the same pictures whatever order the source had them in. The 45k/5k split is
         section 4.2's; which pictures it took, the paper does not say.
         """
-        ranked = np.argsort(np.array(_digests(self.train)), kind="stable")
+        ranked = self.train.rank()
         # RandomState's streams are frozen by NumPy's promise; Generator's may change.
         shuffled = ranked[np.random.RandomState(seed).permutation(len(ranked))]
         validation = len(ranked) // 10
-        chosen = torch.from_numpy(shuffled)
-        return self.train[chosen[validation:]], self.train[chosen[:validation]]
+        return self.train[shuffled[validation:]], self.train[shuffled[:validation]]
 
 
 def make_dataset(

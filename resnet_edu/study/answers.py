@@ -6,7 +6,6 @@ leaves `records/measurements/answers.json`, for *Predictions* and the gallery: a
 they are, no pictures. It needs CIFAR-10 at hand.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,7 +27,7 @@ TEMPERATURES = [round(0.7 + 0.05 * step, 2) for step in range(21)]
 
 @dataclass(frozen=True)
 class Answers:
-    """What `run` answers to the test pictures, in the order of `ranked`; all of them (N,).
+    """What `run` answers to the test pictures, in the order of their `rank`; all of them (N,).
 
     `labels`, the true ones, `first` and `second`, the two likeliest, and the answers to the
     `mirrored` pictures and to `both` views together are int64. `confidence` is the probability of
@@ -58,15 +57,6 @@ def read_answers(name: str = "answers") -> Answers:
         for key in ("confidence", "tempered")
     }
     return Answers(row["run"], row["temperature"], **whole, **odds)
-
-
-def ranked(images: Tensor) -> Tensor:
-    """The positions of the pictures in the order of their pixels' hashes, int64 (N,).
-
-    An order of the pictures' own, whatever order their source has them in.
-    """
-    digests = [hashlib.sha256(image).digest() for image in images.numpy()]
-    return torch.tensor(sorted(range(len(digests)), key=digests.__getitem__))
 
 
 def confusion(labels: Tensor, predicted: Tensor, classes: int = 10) -> Tensor:
@@ -168,7 +158,7 @@ def measure() -> list[dict]:
     """The answers in one row, then a row a temperature with both parts' mean cross-entropy."""
     network, about = load_checkpoint(read_run(ROOT / "runs" / RUN).checkpoint)
     dataset = load(about.dataset)
-    test, validation = dataset.test[ranked(dataset.test.images)], dataset.split(SPLIT)[1]
+    test, validation = dataset.test[dataset.test.rank()], dataset.split(SPLIT)[1]
 
     def ask(images: Tensor) -> Tensor:
         return logits(network, images, about.mean, about.std).double()

@@ -92,8 +92,8 @@ PICTURES = [
     Fault(
         "a split that depends on the source's order",
         "data.dataset",
-        'ranked = np.argsort(np.array(_digests(self.train)), kind="stable")',
-        "ranked = np.arange(len(self.train))",
+        "ranked = self.train.rank()",
+        "ranked = torch.arange(len(self.train))",
         pictures.check_split_does_not_depend_on_the_order,
     ),
     Fault(
