@@ -176,8 +176,8 @@ def _widened(module: nn.Module, x: Tensor) -> tuple[int, int]:
     if isinstance(module, nn.AdaptiveAvgPool2d):
         return side + (x.shape[-1] - 1) * step, step * x.shape[-1]
     if hasattr(module, "stride"):  # a shortcut of option A strides without a kernel
-        kernel, stride = _first(getattr(module, "kernel_size", 1)), _first(module.stride)
-        return side + (kernel - 1) * step, step * stride
+        kernel, dilation = (_first(getattr(module, k, 1)) for k in ("kernel_size", "dilation"))
+        return side + (kernel - 1) * dilation * step, step * _first(module.stride)
     return side, step
 
 

@@ -142,3 +142,11 @@ def test_measured_where_the_network_is():
 def test_a_plain_blocks_zero_sees_nothing():
     row = trace(resnet_edu.plain20())["stage1.0.shortcut"]
     assert (row.output_shape, row.receptive_field) == ((), 0)
+
+
+def test_gaps_in_a_kernel_widen_what_it_sees():
+    """Three weights two pixels apart reach over five; behind a stride of two, over eight more."""
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3, stride=2, dilation=2), nn.Conv2d(4, 4, 3, dilation=2)
+    )
+    assert [row.receptive_field for row in trace(network) if row.level] == [5, 5 + 2 * 2 * 2]
