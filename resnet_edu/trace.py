@@ -176,8 +176,9 @@ def _widened(module: nn.Module, x: Tensor) -> tuple[int, int]:
     if isinstance(module, nn.AdaptiveAvgPool2d):
         return side + (x.shape[-1] - 1) * step, step * x.shape[-1]
     if hasattr(module, "stride"):  # a shortcut of option A strides without a kernel
-        kernel, dilation = (_first(getattr(module, k, 1)) for k in ("kernel_size", "dilation"))
-        return side + (kernel - 1) * dilation * step, step * _first(module.stride)
+        kernel, stride = _first(getattr(module, "kernel_size", 1)), _first(module.stride)
+        gap = _first(getattr(module, "dilation", 1))
+        return side + (kernel - 1) * gap * step, step * stride
     return side, step
 
 
