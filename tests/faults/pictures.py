@@ -106,8 +106,8 @@ PICTURES = [
     Fault(
         "validation pictures among the training pictures",
         "data.dataset",
-        "self.train[chosen[validation:]]",
-        "self.train[chosen[: -validation]]",
+        "self.train[shuffled[validation:]]",
+        "self.train[shuffled[: -validation]]",
         pictures.check_split,
     ),
     Fault(

@@ -22,8 +22,8 @@ TRACES = [
     Fault(
         "a field that forgets the stride",
         "trace",
-        "(kernel - 1) * step, step * stride",
-        "(kernel - 1) * step, step",
+        "(kernel - 1) * gap * step, step * stride",
+        "(kernel - 1) * gap * step, step",
         tracing.check_receptive_field_is_what_one_value_sees,
     ),
     Fault(
@@ -36,8 +36,8 @@ TRACES = [
     Fault(
         "a field twice as wide",
         "trace",
-        "side + (kernel - 1) * step",
-        "side + kernel * step",
+        "side + (kernel - 1) * gap * step",
+        "side + kernel * gap * step",
         tracing.check_receptive_field_is_what_one_value_sees,
     ),
     Fault(
