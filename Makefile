@@ -10,6 +10,8 @@ SOURCES := _config.yml _toc.yml $(shell find book/. notebooks/. resnet_edu/. \
 	\( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -o -print)
 
 # Both workers take whole notebooks, so that a notebook keeps one kernel.
+# With one thread each: with two, kernels side by side wait for each other (see the chapter Faster),
+# and it takes more than twice as long.
 NBVAL := $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 300 \
 	-n 2 --dist loadscope notebooks
 
@@ -26,7 +28,7 @@ test: $(READY)  ## check the form of the code, run all tests, compare every note
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests
-	$(NBVAL)
+	OMP_NUM_THREADS=1 $(NBVAL)
 
 prove: $(READY)  ## show that stored numbers hold on other CPUs and thread counts (four runs of the notebooks)
 	ATEN_CPU_CAPABILITY=default $(NBVAL)
