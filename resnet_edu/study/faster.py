@@ -33,12 +33,10 @@ class Worker:
     def __init__(
         self,
         rung: Rung,
-        network: str = "resnet20",
-        batch: int = 128,
         threads: int | None = None,
         environment: Mapping[str, str] | None = None,
     ):
-        told = {"rung": vars(rung), "network": network, "batch": batch, "threads": threads}
+        told = {"rung": vars(rung), "threads": threads}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "resnet_edu.study.faster", json.dumps(told)],
             stdin=subprocess.PIPE,
@@ -72,7 +70,7 @@ def work(told: dict) -> None:
     """What the process does: a step, then as many as a line of the standard input says."""
     if told["threads"]:
         torch.set_num_threads(told["threads"])
-    step = Step(Rung(**told["rung"]), data.load("shapes"), told["batch"], told["network"])
+    step = Step(Rung(**told["rung"]), data.load("shapes"))
     steps = 1
     while True:
         faults, started = page_faults(), time.perf_counter()
@@ -127,16 +125,13 @@ def measure_compiling() -> list[dict]:
         return compare((LADDER[-1], COMPILED), rounds=9, steps=4, environment=nothing)
 
 
-def measure_threads(
-    rung: Rung, network: str, batch: int, steps: int, crowds: int = 0, rounds: int = 5
-) -> list[dict]:
+def measure_threads(rung: Rung, steps: int = 3, rounds: int = 5) -> list[dict]:
     """A row a way and a round: seconds for two runs of so many steps each, on two cores.
 
-    Two threads each, waiting as they please, is held in the first `crowds` rounds only: it takes
-    long.
+    Two threads each, waiting as they please, is held in the first three rounds only: it takes long.
     """
     two, one, asleep = (
-        [Worker(rung, network, batch, threads, waits) for _ in range(2)]
+        [Worker(rung, threads, waits) for _ in range(2)]
         for threads, waits in ((2, None), (1, None), (2, ASLEEP))
     )
     rows = []
@@ -147,10 +142,10 @@ def measure_threads(
             "one alone, one thread": lambda: together(one[:1], steps),
             "side by side, two threads each, asleep": lambda: together(asleep, steps),
         }
-        if i < crowds:
+        if i < 3:
             ways["side by side, two threads each"] = lambda: together(two, steps)
         for way in list(ways) if i % 2 == 0 else reversed(ways):
-            row = {"precision": rung.precision, "network": network, "batch": batch, "round": i}
+            row = {"precision": rung.precision, "round": i}
             rows.append(row | {"way": way, "seconds": round(ways[way](), 3)})
     for worker in two + one + asleep:
         worker.close()
@@ -173,8 +168,8 @@ def measure_four_threads() -> list[dict]:
 PARTS: dict[str, Callable[[], list[dict]]] = {
     "ladder": measure_ladder,
     "compile": measure_compiling,
-    "threads-float32": lambda: measure_threads(LADDER[3], "resnet20", 128, 3, crowds=3),
-    "threads-bfloat16": lambda: measure_threads(LADDER[4], "resnet20", 128, 3, crowds=3),
+    "threads-float32": lambda: measure_threads(LADDER[3]),
+    "threads-bfloat16": lambda: measure_threads(LADDER[4]),
     "threads-four": measure_four_threads,
 }
 
