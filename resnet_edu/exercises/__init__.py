@@ -5,10 +5,12 @@ as its message. A check never raises for a wrong answer, takes under five second
 random numbers as it found them.
 """
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -47,6 +49,40 @@ def nothing(answer: Callable, otherwise: str = "") -> Verdict:
 def raised(error: Exception) -> Verdict:
     """The verdict on an answer that raised `error`."""
     return Verdict(False, f"Your answer raised {type(error).__name__}: {error}")
+
+
+class _Ended(Exception):
+    """A check is over: nothing came that could be looked at."""
+
+    def __init__(self, verdict: Verdict):
+        self.verdict = verdict
+
+
+def ask(answer: Callable, *case: Any) -> Any:
+    """What the answer gives for a case. Where it raises or gives None, the check ends with that.
+
+    Only inside a function that is marked with `check`.
+    """
+    try:
+        given = answer(*case)
+    except Exception as error:
+        raise _Ended(raised(error)) from error
+    if given is None:
+        raise _Ended(nothing(answer))
+    return given
+
+
+def check(function: Callable[..., Verdict]) -> Callable[..., Verdict]:
+    """Marks a check that asks its answer by `ask`."""
+
+    @functools.wraps(function)
+    def checked(*answers: Callable) -> Verdict:
+        try:
+            return function(*answers)
+        except _Ended as ended:
+            return ended.verdict
+
+    return checked
 
 
 @contextmanager

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from . import Verdict, nothing, raised
+from . import Verdict, ask, check
 from .faster_race import race as race
 from .faster_rounding import descend as descend
 
 
+@check
 def intensity(answer: Callable[[int, int, int, int, int, int], float]) -> Verdict:
     """Checks `answer(ins, outs, side, stride, batch, width)`: multiply-adds a byte moved."""
     cases = (
@@ -14,12 +15,7 @@ def intensity(answer: Callable[[int, int, int, int, int, int], float]) -> Verdic
         *((64, 64, 8, 1, 1, 4), (16, 32, 32, 2, 128, 8), (5, 7, 12, 2, 3, 8)),
     )
     for case in cases:
-        try:
-            given = answer(*case)
-        except Exception as error:
-            return raised(error)
-        if given is None:
-            return nothing(answer)
+        given = ask(answer, *case)
         if not isinstance(given, (int, float)) or isinstance(given, bool):
             return Verdict(False, f"The answer should be a plain number, not {given!r}.")
         if not _near(given, _intensity(*case)):

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable
 from itertools import pairwise
 
-from . import Verdict, nothing, raised
+from . import Verdict, ask, check
 
 
 class _Machine:
@@ -39,17 +39,13 @@ class _Machine:
         self.now = max(self.now, self.free)
 
 
+@check
 def race(answer: Callable[..., tuple[float, float, float]]) -> Verdict:
     """Checks `answer(a, b, rounds, clock, wait)`: (median, lowest, highest) ratio of the rounds."""
     for rounds in (5, 6, 9):
         machine = _Machine()
         a, b = machine.step("a"), machine.step("b")
-        try:
-            given = answer(a, b, rounds, machine.clock, machine.wait)
-        except Exception as error:
-            return raised(error)
-        if given is None:
-            return nothing(answer)
+        given = ask(answer, a, b, rounds, machine.clock, machine.wait)
         if fault := _misrun(given, machine.calls, rounds):
             return Verdict(False, f"With {rounds} rounds: {fault}")
     return Verdict(True, "Three races on a machine that does all it can to be unfair.")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from . import Verdict, nothing, raised
+from . import Verdict, ask, check
 
 ALL = 2**16  # every value that sixteen random bits can have
 # A weight, which bfloat16 has exactly, and a step.
@@ -15,6 +15,7 @@ CASES = (
 )
 
 
+@check
 def descend(answer: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Verdict:
     """Checks `answer(weights, step, dice)`: bfloat16 weights less a step, rounded by dice.
 
@@ -24,13 +25,8 @@ def descend(answer: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Verdict:
     step = torch.tensor([s for _, s in CASES])[:, None].expand(-1, ALL).contiguous()
     dice = torch.arange(ALL, dtype=torch.int32).expand(len(CASES), -1).contiguous()
     before = [given.clone() for given in (weights, step, dice)]
-    try:
-        with torch.random.fork_rng(devices=[]):
-            found, again = answer(weights, step, dice), answer(weights, step, dice)
-    except Exception as error:
-        return raised(error)
-    if found is None:
-        return nothing(answer)
+    with torch.random.fork_rng(devices=[]):
+        found, again = (ask(answer, weights, step, dice) for _ in range(2))
     if not isinstance(found, Tensor) or found.shape != weights.shape:
         return Verdict(False, f"The answer should be a tensor of shape {tuple(weights.shape)}.")
     same = zip((weights, step, dice), before, strict=True)

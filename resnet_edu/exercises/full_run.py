@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from . import Verdict, nothing, raised
+from . import Verdict, ask, check
 from .full_run_average import average
 
 __all__ = ["average", "quote", "spread_of_mean"]
@@ -24,15 +24,11 @@ LOOKS: dict[str, list[Look]] = {
 }
 
 
+@check
 def quote(answer: Callable[[list[Look]], object]) -> Verdict:
     """Checks `answer(looks)`: the test errors of the last iterate and of those two picks choose."""
     for what, looks in LOOKS.items():
-        try:
-            given = answer(list(looks))
-        except Exception as error:
-            return raised(error)
-        if given is None:
-            return nothing(answer)
+        given = ask(answer, list(looks))
         right = tuple(_test(look) for look in _picks(looks))
         if not isinstance(given, (tuple, list)) or len(given) != 3:
             return Verdict(False, f"Return three test errors; this is {given!r}.")
@@ -72,15 +68,11 @@ def _quote_fault(given: tuple, looks: Sequence[Look]) -> str:
 PROCESSES = ((0.5, 3), (0.9, 1), (0.9, 20), (0.0, 7), (0.99, 400))
 
 
+@check
 def spread_of_mean(answer: Callable[[float, int], object]) -> Verdict:
     """Checks `answer(rho, n)`: the variance of a mean of n iterates, in units of one's variance."""
     for rho, n in PROCESSES:
-        try:
-            given = answer(rho, n)
-        except Exception as error:
-            return raised(error)
-        if given is None:
-            return nothing(answer)
+        given = ask(answer, rho, n)
         if isinstance(given, torch.Tensor) and given.numel() == 1:
             given = given.item()
         if isinstance(given, bool) or not isinstance(given, (int, float)):

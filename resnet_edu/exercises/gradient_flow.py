@@ -12,20 +12,16 @@ from ..blocks import BasicBlock
 from ..resnet import ResNet
 from ..study.flow import observe
 from ..study.specimens import without_batch_norm
-from . import Verdict, lived_in, nothing, own_dice, raised
+from . import Verdict, ask, check, lived_in, own_dice
 
 LAYER = math.pi / (math.pi - 1)  # by what the squared gradient grows a layer
 
 
+@check
 def growth(answer: Callable[[int], float]) -> Verdict:
     """Checks `answer(depth)`: the derived growth from the last block's sum to the first one's."""
     for depth in (20, 8, 56, 110):
-        try:
-            given = answer(depth)
-        except Exception as error:
-            return raised(error)
-        if given is None:
-            return nothing(answer)
+        given = ask(answer, depth)
         try:
             given = float(given)
         except (TypeError, ValueError):
@@ -68,6 +64,7 @@ def _between(counted: str, depth: int) -> str:
     )
 
 
+@check
 def which(answer: Callable[[list[float], list[float]], tuple[bool, bool]]) -> Verdict:
     """Checks `answer(spreads, gradients)`: whether a fresh network has shortcuts, and batch norm.
 
@@ -78,12 +75,7 @@ def which(answer: Callable[[list[float], list[float]], tuple[bool, bool]]) -> Ve
         for batch_norm in (True, False):
             for shortcuts in (False, True):
                 spreads, gradients = _flow(depth, seed, shortcuts, batch_norm)
-                try:
-                    given = answer(list(spreads), list(gradients))
-                except Exception as error:
-                    return raised(error)
-                if given is None:
-                    return nothing(answer)
+                given = ask(answer, list(spreads), list(gradients))
                 if not (
                     isinstance(given, Sequence)
                     and len(given) == 2
@@ -148,6 +140,7 @@ def _misjudged(truth: str, said: str, spreads: list[float]) -> str:
     return "Look at how spread and gradient change from block to block."
 
 
+@check
 def by_length(answer: Callable[[list, Tensor, Tensor], Sequence[Tensor]]) -> Verdict:
     """Checks `answer(blocks, x, g)`: the gradient at x, a part for each number of branches."""
     for count in (3, 5):
@@ -156,12 +149,7 @@ def by_length(answer: Callable[[list, Tensor, Tensor], Sequence[Tensor]]) -> Ver
             x = torch.randn(3, 4, 6, 6, dtype=torch.float64).relu()
             g = torch.randn(3, 4, 6, 6, dtype=torch.float64)
             truth = _parts(blocks, x, g)
-            try:
-                given = answer(copy.deepcopy(blocks), x.clone(), g.clone())
-            except Exception as error:
-                return raised(error)
-        if given is None:
-            return nothing(answer)
+            given = ask(answer, copy.deepcopy(blocks), x.clone(), g.clone())
         try:
             parts = [part.detach() for part in given]
         except (TypeError, AttributeError):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from . import Verdict, nothing, own_dice, raised
+from . import Verdict, ask, check, nothing, own_dice, raised
 
 LOOKS = torch.tensor([1, 2, 30, 182, 2000], dtype=torch.float64)
 
@@ -156,6 +156,7 @@ def _three(values: Tensor) -> str:
     return f"({', '.join(f'{value:.4f}' for value in values)})"
 
 
+@check
 def cutout(answer: Callable[..., Tensor]) -> Verdict:
     """Checks `answer(images, row, column, size)`: a black square in each picture, at its place."""
     with own_dice():
@@ -164,12 +165,7 @@ def cutout(answer: Callable[..., Tensor]) -> Verdict:
         row, column = corners.unbind(1)
         for size in (5, 4):
             before = images.clone()
-            try:
-                given = answer(images, row, column, size)
-            except Exception as error:
-                return raised(error)
-            if given is None:
-                return nothing(answer)
+            given = ask(answer, images, row, column, size)
             if not torch.equal(images, before):
                 return Verdict(False, "You changed the pictures you were given. They come again.")
             if fault := _why_not_cut(given, images, row, column, size):

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..study.answers import calibration_error, fit_temperature
-from . import Verdict, nothing, own_dice, raised
+from . import Verdict, ask, check, nothing, own_dice, raised
 
 LABELS = {3: 7, 12: 0, 20: 4, 100: 7, 101: 2, 9: 9}
 WHOLE = [("3", "7"), ("12", "1"), ("20", "4"), ("100", "7"), ("101", "4"), ("9", "9")]
@@ -84,18 +84,14 @@ def _is_number(given: object) -> bool:
     return isinstance(given, (int, float, Tensor)) and torch.as_tensor(given).numel() == 1
 
 
+@check
 def even_calibration_error(answer: Callable[[Tensor, Tensor, int], Tensor]) -> Verdict:
     """Checks `answer(confidence, right, bins)`: calibration error over bins of equal numbers."""
     for count, bins in ((600, 6), (1000, 20), (90, 90)):
         with own_dice():
             confidence = torch.rand(count, dtype=torch.float64).sqrt()
             right = torch.rand(count, dtype=torch.float64) < 0.9 * confidence
-        try:
-            given = answer(confidence.clone(), right.clone(), bins)
-        except Exception as error:
-            return raised(error)
-        if given is None:
-            return nothing(answer)
+        given = ask(answer, confidence.clone(), right.clone(), bins)
         if not _is_number(given):
             return Verdict(False, f"The answer should be one number, not {given!r}.")
         known = _calibrations(confidence, right, bins)
@@ -150,6 +146,7 @@ def _calibrations(confidence: Tensor, right: Tensor, bins: int) -> dict[str, Ten
     }
 
 
+@check
 def temperature(answer: Callable[[Tensor, Tensor], float]) -> Verdict:
     """Checks `answer(logits, labels)`: the temperature that makes the labels likeliest."""
     for true in (1.7, 0.4, 12.0):
@@ -158,12 +155,7 @@ def temperature(answer: Callable[[Tensor, Tensor], float]) -> Verdict:
             labels = torch.multinomial(honest.softmax(1), 1)[:, 0]
         logits = true * honest
         mine = logits.clone()
-        try:
-            given = answer(mine, labels.clone())
-        except Exception as error:
-            return raised(error)
-        if given is None:
-            return nothing(answer)
+        given = ask(answer, mine, labels.clone())
         if not _is_number(given):
             return Verdict(False, f"The answer should be one number, not {given!r}.")
         if not torch.equal(mine, logits):

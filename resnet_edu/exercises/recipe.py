@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from . import Verdict, nothing, own_dice, raised
+from . import Verdict, ask, check, own_dice
 from .recipe_rates import rates as rates
 from .recipe_resume import resume as resume
 from .recipe_sgd import caffe as caffe
@@ -29,6 +29,7 @@ class _Watch(TorchFunctionMode):
 _READY_MADE = {"cross_entropy", "cross_entropy_loss", "nll_loss", "log_softmax", "logsumexp"}
 
 
+@check
 def cross_entropy(answer: Callable[[Tensor, Tensor], Tensor]) -> Verdict:
     """Checks `answer(logits, labels)`: the mean cross-entropy of a batch, for any finite logits."""
     with own_dice():
@@ -57,12 +58,7 @@ def cross_entropy(answer: Callable[[Tensor, Tensor], Tensor]) -> Verdict:
     ):
         leaf, truth = logits.clone().requires_grad_(), F.cross_entropy(logits, labels)
         with _Watch() as seen:
-            try:
-                given = answer(leaf, labels)
-            except Exception as error:
-                return raised(error)
-        if given is None:
-            return nothing(answer)
+            given = ask(answer, leaf, labels)
         if seen.names & _READY_MADE:
             return Verdict(False, f"`{min(seen.names & _READY_MADE)}` has it ready-made. Write it.")
         if fault := _unlike_a_loss(given, leaf):

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable, Sequence
 
-from . import Verdict, nothing, raised
+from . import Verdict, ask, check
 
 LOOK, BELOW, LR, MILESTONES = 5, 80, 0.1, (22, 30)
 
 
+@check
 def rates(answer: Callable[..., Sequence[float]]) -> Verdict:
     """Checks `answer(errors, lr, milestones, below, look)`: the rate that each update used."""
     falling = [95, 92, 90, 91, 88] + [85, 86, 84, 87, 79] + [60, 90, 81, 84, 85]
@@ -18,12 +19,7 @@ def rates(answer: Callable[..., Sequence[float]]) -> Verdict:
     cases = (late, relapse, edge, after_a_milestone, [90.0] * 40, [])
     given = []
     for errors in cases:
-        try:
-            rate = answer(list(errors), LR, MILESTONES, BELOW, LOOK)
-        except Exception as error:
-            return raised(error)
-        if rate is None:
-            return nothing(answer)
+        rate = ask(answer, list(errors), LR, MILESTONES, BELOW, LOOK)
         if not isinstance(rate, (list, tuple)) or len(rate) != len(errors):
             return Verdict(False, "Return a list: one rate for each update, as many as errors.")
         given.append(list(rate))

@@ -11,7 +11,7 @@ from ..blocks import BasicBlock
 from ..evaluate import evaluating
 from ..resnet import ResNet
 from ..trace import trace
-from . import Verdict, lived_in, nothing, own_dice, raised
+from . import Verdict, ask, check, lived_in, nothing, own_dice, raised
 from .stage_one_settle import settle_exactly as settle_exactly
 
 
@@ -76,6 +76,7 @@ def _miscounted(what: str, given: int, blocks: int, width: int, side: int) -> st
     return known.get(given, "go through one block, layer by layer, and take it so many times.")
 
 
+@check
 def written(answer: Callable[[ResNet, Tensor], dict[str, float]]) -> Verdict:
     """Checks `answer(network, x)`: {block's name: size of F(x) over size of what it adds to}."""
     with own_dice():
@@ -86,12 +87,7 @@ def written(answer: Callable[[ResNet, Tensor], dict[str, float]]) -> Verdict:
         x *= torch.arange(1, 7, dtype=torch.float64)[:, None, None, None]
         blocks = {n: m for n, m in network.named_modules() if isinstance(m, BasicBlock)}
         kept = [copy.deepcopy(network.state_dict()), [m.training for m in network.modules()]]
-        try:
-            given = answer(network, x)
-        except Exception as error:
-            return raised(error)
-        if given is None:
-            return nothing(answer)
+        given = ask(answer, network, x)
         if any(m._forward_hooks or m._forward_pre_hooks for m in network.modules()):
             return Verdict(False, "Your hooks are still there. Keep their handles, and remove().")
         if any(not torch.equal(v, kept[0][n]) for n, v in network.state_dict().items()):

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from ..blocks import BasicBlock, Bottleneck, NoShortcut
 from ..resnet import ResNet
-from . import Verdict, lived_in, nothing, own_dice, raised
+from . import Verdict, ask, check, lived_in, nothing, own_dice, raised
 
 
+@check
 def margin(answer: Callable[[Tensor, Tensor, Tensor, int, int], Tensor]) -> Verdict:
     """Checks `answer(maps, weight, bias, a, b)`: the map whose mean is logit a minus logit b."""
     with own_dice():
@@ -18,12 +19,7 @@ def margin(answer: Callable[[Tensor, Tensor, Tensor, int, int], Tensor]) -> Verd
         )  # 4 rows and 5 columns, so that one can tell them apart
         maps = maps.relu()
     for a, b in ((2, 7), (7, 2), (0, 9)):
-        try:
-            given = answer(maps.clone(), weight.clone(), bias.clone(), a, b)
-        except Exception as error:
-            return raised(error)
-        if given is None:
-            return nothing(answer)
+        given = ask(answer, maps.clone(), weight.clone(), bias.clone(), a, b)
         if not isinstance(given, Tensor):
             return Verdict(False, f"The answer should be a tensor, not {type(given).__name__}.")
         if fault := _margin_fault(given.detach(), maps, weight, bias, a, b):
@@ -81,17 +77,13 @@ _PLANS = {
 }
 
 
+@check
 def count_layers(answer: Callable[[nn.Module], tuple[int, int, int]]) -> Verdict:
     """Checks `answer(network)`: (weighted layers on the way, shortcuts, those that reshape)."""
     for name, (block, blocks, shortcut) in _PLANS.items():
         with own_dice():
             network = ResNet(block, blocks, tuple(2 << s for s in range(len(blocks))), shortcut)
-        try:
-            given = answer(network)
-        except Exception as error:
-            return raised(error)
-        if given is None:
-            return nothing(answer)
+        given = ask(answer, network)
         if not (isinstance(given, (tuple, list)) and len(given) == 3):
             return Verdict(False, f"Return three whole numbers, not {given!r}.")
         if fault := _counting_fault(tuple(given), network):

@@ -8,24 +8,20 @@ from torch import Tensor, nn
 
 from ..blocks import BasicBlock
 from ..study.halving import ConvSame, Halved, both_same, from_pixel_1
-from . import Verdict, nothing, own_dice, raised
+from . import Verdict, ask, check, own_dice
 from .stage_two_move import move
 
 __all__ = ["centres", "move", "offset"]
 
 
+@check
 def centres(answer: Callable[[int, int, int, int], list[float]]) -> Verdict:
     """Checks `answer(side, kernel, stride, padding)`: over which column each window's middle is."""
     for case in (
         *((33, 3, 2, 0), (32, 3, 2, 1), (33, 3, 2, 1), (32, 1, 2, 0), (32, 3, 1, 1)),
         *((7, 3, 3, 0), (33, 2, 2, 0), (32, 4, 2, 1), (30, 5, 4, 2)),
     ):
-        try:
-            given = answer(*case)
-        except Exception as error:
-            return raised(error)
-        if given is None:
-            return nothing(answer)
+        given = ask(answer, *case)
         try:
             given = [float(value) for value in given]
         except (TypeError, ValueError):
@@ -80,6 +76,7 @@ def _misplaced(
     return f"The first window's middle stands over column {truth[0]:g}."
 
 
+@check
 def offset(answer: Callable[[BasicBlock], tuple[float, float]]) -> Verdict:
     """Checks `answer(block)`: by how far the shortcut looks beside what the branch looks at."""
     for make, truth in (
@@ -89,12 +86,7 @@ def offset(answer: Callable[[BasicBlock], tuple[float, float]]) -> Verdict:
         with own_dice():
             block = make()
             before = copy.deepcopy(block.state_dict())
-            try:
-                given = answer(block)
-            except Exception as error:
-                return raised(error)
-            if given is None:
-                return nothing(answer)
+            given = ask(answer, block)
             try:
                 given = tuple(float(value) for value in given)
             except (TypeError, ValueError):

@@ -6,11 +6,12 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from . import Verdict, nothing, raised
+from . import Verdict, ask, check
 from .stem_norm import batch_norm as batch_norm
 from .stem_norm import batch_norm_backward as batch_norm_backward
 
 
+@check
 def output_size(answer: Callable[[int, int, int, int, int], int]) -> Verdict:
     """Checks `answer(size, kernel, stride, padding, dilation)`: the side a convolution gives."""
     cases = (
@@ -22,12 +23,7 @@ def output_size(answer: Callable[[int, int, int, int, int], int]) -> Verdict:
         size, kernel, stride, padding, dilation = case
         row, window = torch.zeros(1, 1, size), torch.zeros(1, 1, kernel)
         truth.append(F.conv1d(row, window, None, stride, padding, dilation).shape[-1])
-        try:
-            given.append(answer(*case))
-        except Exception as error:
-            return raised(error)
-        if given[-1] is None:
-            return nothing(answer)
+        given.append(ask(answer, *case))
         if isinstance(given[-1], bool) or not isinstance(given[-1], (int, float)):
             return Verdict(False, f"The answer should be a whole number, not {given[-1]!r}.")
     if given == truth:
