@@ -69,8 +69,9 @@ def test_how_networks_begin(shapes):
     views = depth.some(shapes, 64)
     silent = depth.begun(depth.SILENT, 14, shapes).eval()
     with torch.no_grad():
-        x = silent.stem(views)
-        assert torch.equal(silent.stage1(x), x)
+        x = silent.stage1[0](silent.stem(views))
+        assert torch.equal(silent.stage1[1:](x), x)
+        assert not torch.equal(x, silent.stem(views))
     copies = depth.begun(depth.COPIES, 14, shapes)
     assert sum(p.numel() for p in copies.parameters()) == sum(p.numel() for p in fresh.parameters())
     assert not any(isinstance(m, torch.nn.Identity) for m in copies.modules())
@@ -110,3 +111,23 @@ def test_the_record_holds_every_race():
     assert [tuple(row[key] for key in keys) for row in rows] == depth.settings()
     assert Counter("cut" in row for row in rows)[True] == 2 * 4 * 3
     assert all(0 <= row["learned"] <= 100 and 0 <= row["error"] <= 100 for row in rows)
+
+
+def test_frozen_copies_never_learn_and_the_others_do(shapes):
+    frozen = depth.begun(depth.FROZEN, 14, shapes)
+    learns = {name: w.requires_grad for name, w in frozen.named_parameters()}
+    added = [name for name in learns if name.split(".")[1] == "1" and name.startswith("stage")]
+    assert len(added) == 3 * 6
+    assert all(learns[name] == (name not in added) for name in learns)
+
+
+def test_trained_networks_are_made_of_eight_trained_layers(shapes, monkeypatch):
+    short = depth.replace(depth.CLIMB, iterations=10, milestones=(2,))
+    monkeypatch.setattr(depth, "CLIMB", short)
+    eight = depth.thin(8, seed=1)
+    depth.learn(eight, shapes, short, 1)
+    drawn = depth.cut(depth.begun(depth.TRAINED, 14, shapes, 1)).named_parameters()
+    weights = dict(eight.named_parameters())
+    assert all(torch.allclose(w, weights[name]) for name, w in drawn)
+    fresh = dict(depth.thin(8, seed=1).named_parameters())
+    assert not torch.allclose(fresh["stem.0.weight"], weights["stem.0.weight"])

@@ -3,7 +3,7 @@
     python -m resnet_edu.study.depth
 
 leaves `records/measurements/depth.json`, for *The puzzle of depth*: thin networks of several
-depths on `shapes`, begun in four ways. A quarter of an hour on two cores.
+depths on `shapes`, begun in several ways. A quarter of an hour on two cores.
 That a deeper network can copy a shallower one is from He et al. (2015), section 1; to put copying
 layers into a trained network and to train on is from Chen, Goodfellow, Shlens: Net2Net (2016).
 """
@@ -30,7 +30,8 @@ from .recipe import Run
 COMMAND = "python -m resnet_edu.study.depth"
 SEEDS = range(3)
 # How a network begins.
-FRESH, RESIDUAL, SILENT, COPIES = "fresh", "residual", "silent", "copies"
+FRESH, RESIDUAL, SILENT = "fresh", "residual", "silent"
+COPIES, FROZEN, TRAINED = "copies", "frozen", "trained"
 SHALLOW = 8
 DEPTHS = (SHALLOW, 20, 32)
 RATES = (0.01, 0.03, 0.1)
@@ -99,19 +100,29 @@ def some(dataset: Dataset, pictures: int = VIEWS) -> Tensor:
 
 
 def begun(start: str, depth: int, dataset: Dataset, seed: int = 0) -> ResNet:
-    """A network that has not been trained.
+    """A network of `depth` layers from which training is to set out.
 
-    "fresh": plain, as He et al. draw it. "residual": the same with shortcuts; "silent": of each
-    branch the last γ is 0 as well, so that at first the blocks add nothing. "copies": plain, eight
-    fresh layers, and all others copy.
+    "fresh": plain, as He et al. draw it; "residual": the same with shortcuts. "copies": plain,
+    eight fresh layers, and all others copy; "frozen": the copying ones never learn; "trained": the
+    eight have been trained before. "silent": with shortcuts, and 0 for the last γ of every block
+    that would copy in "copies": all but the first of a stage. (In those, option A brings channels
+    that are 0; with γ = 0 as well they stay so, as at 0 a ReLU has the gradient 0.)
     """
-    if start == COPIES:
+    if start in (COPIES, FROZEN, TRAINED):
+        shallow = thin(SHALLOW, seed=seed)
+        if start == TRAINED:
+            learn(shallow, dataset, CLIMB, seed)
         views = some(dataset)
-        return deepened(settle(thin(SHALLOW, seed=seed), views), depth, views)
+        network = deepened(settle(shallow, views), depth, views)
+        if start == FROZEN:
+            for stage in network.stages:
+                stage[1:].requires_grad_(False)
+        return network
     network = thin(depth, "none" if start == FRESH else "A", seed)
-    for block in network.modules():
-        if start == SILENT and isinstance(block, BasicBlock):
-            nn.init.zeros_(block.residual[4].weight)
+    for stage in network.stages:
+        for block in stage[1:]:
+            if start == SILENT:
+                nn.init.zeros_(block.residual[4].weight)
     return network
 
 
@@ -166,11 +177,14 @@ def _pictures() -> Dataset:
 
 
 def settings() -> list[tuple]:
-    """What `race` is asked: three rates; and the middle one for three times as long."""
-    kinds = [(start, depth) for start in (FRESH, RESIDUAL, SILENT) for depth in DEPTHS]
-    kinds += [(COPIES, depth) for depth in DEPTHS[1:]]
+    """What `race` is asked: three rates; the middle one for three times as long; and once more."""
+    kinds = [(start, depth) for start in (FRESH, RESIDUAL) for depth in DEPTHS]
+    kinds += [(start, depth) for start in (SILENT, COPIES) for depth in DEPTHS[1:]]
+    kinds += [(FROZEN, DEPTHS[-1])]
     times = [(lr, CLIMB.iterations) for lr in RATES] + [(CLIMB.lr, 3 * CLIMB.iterations)]
-    return [(*kind, *time, seed) for time in times for kind in kinds for seed in SEEDS]
+    races = [(*kind, *time, seed) for time in times for kind in kinds for seed in SEEDS]
+    again = [(TRAINED, depth) for depth in (SHALLOW, DEPTHS[-1])]
+    return races + [(*kind, CLIMB.lr, CLIMB.iterations, seed) for kind in again for seed in SEEDS]
 
 
 if __name__ == "__main__":
