@@ -105,8 +105,8 @@ def begun(start: str, depth: int, dataset: Dataset, seed: int = 0) -> ResNet:
     "fresh": plain, as He et al. draw it; "residual": the same with shortcuts. "copies": plain,
     eight fresh layers, and all others copy; "frozen": the copying ones never learn; "trained": the
     eight have been trained before. "silent": with shortcuts, and 0 for the last γ of every block
-    that would copy in "copies": all but the first of a stage. (In those, option A brings channels
-    that are 0; with γ = 0 as well they stay so, as at 0 a ReLU has the gradient 0.)
+    that would copy in "copies": all but the first of a stage. (To that one, option A brings
+    channels that are 0; with γ = 0 as well they would stay so, as a ReLU's gradient at 0 is 0.)
     """
     if start in (COPIES, FROZEN, TRAINED):
         shallow = thin(SHALLOW, seed=seed)
@@ -119,9 +119,9 @@ def begun(start: str, depth: int, dataset: Dataset, seed: int = 0) -> ResNet:
                 stage[1:].requires_grad_(False)
         return network
     network = thin(depth, "none" if start == FRESH else "A", seed)
-    for stage in network.stages:
-        for block in stage[1:]:
-            if start == SILENT:
+    if start == SILENT:
+        for stage in network.stages:
+            for block in stage[1:]:
                 nn.init.zeros_(block.residual[4].weight)
     return network
 
