@@ -28,9 +28,7 @@ def growth(answer: Callable[[int], float]) -> Verdict:
             return Verdict(False, f"The answer should be a number, not {given!r}.")
         if not math.isclose(given, LAYER ** ((depth - 4) / 2), rel_tol=1e-6):
             return Verdict(False, f"For depth {depth} you say {given:.6g}. {_grown(given, depth)}")
-    return Verdict(
-        True, "16 at depth 20, twenty thousand at 56, and six hundred million at depth 110."
-    )
+    return Verdict(True, "21 at depth 20, twenty-one thousand at 56, and 660 million at depth 110.")
 
 
 def _grown(given: float, depth: int) -> str:

@@ -141,6 +141,8 @@ WRONG = {
         ),
         (rates(("i and i % look == 0", "i >= look")), "after every update"),
         (rates(("lr / 10 if", "lr / 5 if")), "should use 0.01"),
+        (rates((">= below", ">= 80")), "and for no others"),
+        (rates(("lr / 10 if", "0.01 if")), "and for no others"),
         (rates(("return used", "return used[0]")), "Return a list"),
         (rates(("    return used\n", "")), "is there a `return`"),
         (rates(("len(errors)", "len(error)")), "raised NameError"),
