@@ -27,7 +27,7 @@ book: $(PAGES)/.built  ## build the pages and print where they are
 test: $(READY)  ## check the form of the code, run all tests, compare every notebook with its stored outputs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
 	OMP_NUM_THREADS=1 $(NBVAL)
 
 prove: $(READY)  ## show that stored numbers hold on other CPUs and thread counts (four runs of the notebooks)

@@ -88,6 +88,39 @@ def test_the_records_of_training_are_whole(name):
         assert of_seed[0]["turned"] == [1.0] * int(name[-2:])
 
 
+def test_the_record_of_finished_runs_is_whole():
+    rows = records.read_measurement("flow-trained")
+    assert [(row["run"], row["iteration"]) for row in rows] == [
+        (run, iteration) for run in flow.RUNS for iteration in (0, 8000)
+    ]
+    for drawn, ended in zip(rows[::2], rows[1::2], strict=True):
+        depth = int(drawn["network"][-2:])
+        assert drawn["turned"] == [1.0] * depth
+        assert len(ended["turned"]) == depth and max(ended["turned"]) < 0.99
+        for row in (drawn, ended):
+            assert {len(values) for values in row["layers"].values()} == {depth}
+            assert {len(values) for values in row["sums"].values()} == {(depth - 2) // 2}
+
+
+def test_a_finished_run_begins_as_the_same_seed_does_in_training():
+    drawn = {row["network"]: row for row in records.read_measurement("flow-trained")[::2]}
+    for name in ("plain20", "resnet20"):
+        start = records.read_measurement(f"flow-training-{name}")[0]
+        assert (start["seed"], start["iteration"]) == (0, 0)
+        for part in ("layers", "sums"):
+            for what, values in start[part].items():
+                assert values == pytest.approx(drawn[name][part][what], rel=2e-2, abs=1e-3), what
+
+
+def test_finished_runs_are_what_the_record_has(cifar10):
+    with patch.multiple(flow, RUNS=flow.RUNS[:1]):
+        again = flow.trained(cifar10)
+    for row, recorded in zip(again, records.read_measurement("flow-trained")[:2], strict=True):
+        for part in ("layers", "sums"):
+            for name, values in row[part].items():
+                assert values == pytest.approx(recorded[part][name], rel=5e-2, abs=2e-3), name
+
+
 def test_the_record_of_cosines_is_whole():
     rows = records.read_measurement("flow-cosines")
     assert [(row["network"], row["seed"], row["mode"]) for row in rows] == [

@@ -2,9 +2,11 @@
 
     python -m resnet_edu.study.flow initial
     python -m resnet_edu.study.flow training --networks plain56 resnet56 --seeds 0 1
+    python -m resnet_edu.study.flow trained
 
-leave `records/measurements/flow-initial.json`, networks as they are drawn, and one
-`flow-training-<network>.json` a network, looked at while it learns. Both need CIFAR-10 at hand.
+leave `records/measurements/flow-initial.json`, networks as they are drawn; one
+`flow-training-<network>.json` a network, looked at while it learns; and `flow-trained.json`,
+finished runs as they were drawn and as they ended. All need CIFAR-10 at hand.
 """
 
 import argparse
@@ -18,10 +20,11 @@ from torch import Tensor, nn
 
 from .. import data
 from ..blocks import BasicBlock, Bottleneck
+from ..checkpoint import load_checkpoint
 from ..data import Dataset
 from ..recipes import Recipe
 from ..recipes import by_name as recipe_by_name
-from ..records import write_measurement
+from ..records import ROOT, read_run, write_measurement
 from ..resnet import by_name
 from ..train import Training
 from .shattering import cosines
@@ -32,6 +35,7 @@ PICTURES = 128
 SEEDS = range(3)
 DEPTHS = (20, 56, 110)
 NETWORKS = ("plain20", "resnet20", "plain56", "resnet56")
+RUNS = tuple(f"{name}-cifar10-short-s0" for name in ("plain20", "resnet20", "plain32", "resnet32"))
 LOOKS = (0, 1, 2, 3, 5, 10, 20, 40, 60, 100, 200, 400, 1000, 2000, 4000)
 FEW = 16  # pictures whose neighbourhood is looked at
 STEPS = (1e-4, 1e-2)  # of the way from one to another
@@ -120,9 +124,9 @@ def row_of(readings: Sequence[Reading]) -> dict:
     return lists
 
 
-def initial() -> list[dict]:
+def initial(dataset: Dataset) -> list[dict]:
     """A row a network as it is drawn: plain and residual, with and without batch norm."""
-    pictures, labels = few(data.load("cifar10"), PICTURES)
+    pictures, labels = few(dataset, PICTURES)
     rows = []
     for depth in DEPTHS:
         for seed in SEEDS:
@@ -147,8 +151,7 @@ def training(name: str, seed: int, recipe: Recipe, iterations: int, dataset: Dat
     pictures, labels = few(dataset, PICTURES)
     torch.manual_seed(seed)
     run = Training(by_name(name, len(dataset.classes)), dataset, recipe, seed)
-    layers = [p for p in run.network.parameters() if p.dim() > 1]
-    drawn = [p.detach().clone() for p in layers]
+    drawn = copy.deepcopy(run.network)
     about = {"network": name, "dataset": dataset.name, "recipe": recipe.name, "seed": seed}
     rows, looked, summed = [], 0, 0.0
     for iteration in range(iterations + 1):
@@ -159,7 +162,7 @@ def training(name: str, seed: int, recipe: Recipe, iterations: int, dataset: Dat
             row = about | {"iteration": iteration, "loss": loss and rounded([loss])[0]}
             alike = cosines(run.network, pictures[:FEW], labels[:FEW], STEPS)
             row |= {"cosines": dict(zip(map(str, STEPS), rounded(alike), strict=True))}
-            row |= {"turned": rounded(map(_cosine, layers, drawn))}
+            row |= {"turned": turned(run.network, drawn)}
             rows.append(row | row_of(observe(run.network, pictures, labels)))
             print(name, seed, iteration, row["loss"], row["cosines"], flush=True)
         if iteration < iterations:
@@ -167,15 +170,44 @@ def training(name: str, seed: int, recipe: Recipe, iterations: int, dataset: Dat
     return rows
 
 
+def trained(dataset: Dataset) -> list[dict]:
+    """Two rows a finished run: its network as it was drawn, and at its end.
+
+    Both are read in training mode, as while they learned, with the same pictures; `turned` is as
+    in `training`.
+    """
+    pictures, labels = few(dataset, PICTURES)
+    rows = []
+    for name in RUNS:
+        run = read_run(ROOT / "runs" / name)
+        torch.manual_seed(run.record["seed"])
+        drawn = by_name(run.record["network"])
+        ended = load_checkpoint(run.checkpoint)[0].train()
+        for iteration, network in ((0, drawn), (run.record["iteration"], ended)):
+            row = {"run": name, "network": run.record["network"], "iteration": iteration}
+            row |= {"turned": turned(network, drawn)}
+            rows.append(row | row_of(observe(network, pictures, labels)))
+            print(name, iteration, flush=True)
+    return rows
+
+
+def turned(network: nn.Module, drawn: nn.Module) -> list[float]:
+    """The cosine between each layer's weights and those it was drawn with, in forward order."""
+    pairs = zip(network.parameters(), drawn.parameters(), strict=True)
+    return rounded(_cosine(now, then) for now, then in pairs if now.dim() > 1)
+
+
 def _cosine(a: Tensor, b: Tensor) -> float:
-    return F.cosine_similarity(a.detach().flatten(), b.flatten(), dim=0).item()
+    return F.cosine_similarity(a.detach().flatten(), b.detach().flatten(), dim=0).item()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line: makes a measurement and leaves its record."""
     parser = argparse.ArgumentParser(prog=COMMAND)
     commands = parser.add_subparsers(dest="what", required=True)
-    commands.add_parser("initial")
+    alone = {"initial": initial, "trained": trained}
+    for what in alone:
+        commands.add_parser(what)
     learns = commands.add_parser("training")
     learns.add_argument("--networks", nargs="+", default=NETWORKS)
     learns.add_argument("--seeds", nargs="+", type=int, default=[0])
@@ -183,8 +215,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     learns.add_argument("--recipe", default="paper")
     learns.add_argument("--data", default="cifar10")
     given = parser.parse_args(arguments)
-    if given.what == "initial":
-        write_measurement("flow-initial", f"{COMMAND} initial", initial())
+    if given.what in alone:
+        rows = alone[given.what](data.load("cifar10"))
+        write_measurement(f"flow-{given.what}", f"{COMMAND} {given.what}", rows)
         return
     dataset, recipe = data.load(given.data), recipe_by_name(given.recipe)
     for name in given.networks:
