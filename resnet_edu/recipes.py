@@ -79,6 +79,20 @@ SHORT = replace(
     PAPER, name="short", iterations=8_000, milestones=(4_000, 6_000), evaluate_every=250
 )
 
+# Thirty epochs of CIFAR-10's 45,000, a sixth of the paper's length: the shortest way found to an
+# error below 10 % on validation with ResNet-20. (Twenty-four by the same rate and decay end at
+# 10 %. In twenty, twice this product of rate and decay fitted too little, half of it too closely.)
+FAST = Recipe(
+    "fast",
+    10_548,
+    0.2,
+    "one-cycle",
+    (1_500,),
+    nesterov=True,
+    weight_decay=5e-4,
+    evaluate_every=1_172,
+)
+
 # Ten epochs of CIFAR-10's 45,000: 3,516 iterations. Not a result, a first look at real pictures.
 BRIEF = Recipe(
     "brief", 3_516, 0.4, "one-cycle", (700,), nesterov=True, weight_decay=5e-4, evaluate_every=352
@@ -99,7 +113,7 @@ SPRINT = Recipe(
     evaluate_every=156,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (PAPER, PAPER_WARM, SHORT, BRIEF, SPRINT)}
+RECIPES = {recipe.name: recipe for recipe in (PAPER, PAPER_WARM, SHORT, FAST, BRIEF, SPRINT)}
 
 
 def by_name(name: str) -> Recipe:

@@ -62,6 +62,13 @@ def check_one_cycle(package):
     recipe = tiny_recipe(package, iterations=6, lr=0.8, milestones=(2,))
     rates = [recipes.learning_rate(recipe, i) for i in range(6)]
     assert rates == pytest.approx([0.2, 0.6, 0.7, 0.5, 0.3, 0.1])
+    fast = recipes.by_name("fast")
+    assert (fast.iterations, fast.batch, fast.augment) == (10_548, 128, True)
+    assert (fast.momentum, fast.nesterov, fast.weight_decay) == (0.9, True, 5e-4)
+    up = [0.2 * (i + 0.5) / 1_500 for i in range(1_500)]
+    down = [0.2 * (10_548 - i - 0.5) / (10_548 - 1_500) for i in range(1_500, 10_548)]
+    rates = [recipes.learning_rate(fast, i) for i in range(fast.iterations)]
+    assert rates == pytest.approx(up + down)
     for recipe in recipes.RECIPES.values():
         rates = [recipes.learning_rate(recipe, i) for i in range(recipe.iterations)]
         assert min(rates) > 0 and 0.99 * recipe.lr < max(rates) <= recipe.lr
