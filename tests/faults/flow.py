@@ -72,7 +72,10 @@ OBSERVING = [
 
 TRAINING = [
     observing(
-        "turned against itself", "p.detach().clone()", "p.detach()", flow.check_training_rows
+        "turned against itself",
+        "drawn = copy.deepcopy(run.network)",
+        "drawn = run.network",
+        flow.check_training_rows,
     ),
     observing(
         "the loss since the start",
