@@ -121,6 +121,9 @@ def test_page(tab, address, theme, name):
 
     root = "document.documentElement"
     assert tab.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0
+    links = "[...document.querySelectorAll('.prev-next-area a')]"
+    cut_off = f"{links}.filter(a => a.scrollWidth > a.clientWidth).map(a => a.innerText)"
+    assert tab.evaluate(cut_off) == []
 
     unfold(tab)
     violations = Axe().run(tab, options=AXE).response["violations"]
