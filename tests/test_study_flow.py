@@ -43,6 +43,19 @@ def test_the_command_trains_and_leaves_a_record_a_network(few_shapes, tmp_path):
     assert again == rows
 
 
+def assert_whole(row, depth):
+    """A number for every layer and every sum."""
+    assert {len(values) for values in row["layers"].values()} == {depth}
+    assert {len(values) for values in row["sums"].values()} == {(depth - 2) // 2}
+
+
+def assert_alike(row, other, **tolerances):
+    """The readings of two rows, number by number."""
+    for part in ("layers", "sums"):
+        for name, values in row[part].items():
+            assert values == pytest.approx(other[part][name], **tolerances), name
+
+
 def test_the_record_of_fresh_networks_is_whole():
     rows = records.read_measurement("flow-initial")
     found = [(row["network"], row["batch_norm"], row["seed"]) for row in rows]
@@ -55,8 +68,7 @@ def test_the_record_of_fresh_networks_is_whole():
     )
     for row in rows:
         depth = int(row["network"].removeprefix("plain").removeprefix("resnet"))
-        assert {len(values) for values in row["layers"].values()} == {depth}
-        assert {len(values) for values in row["sums"].values()} == {(depth - 2) // 2}
+        assert_whole(row, depth)
         assert all(value > 0 for value in row["sums"]["gradient"] + row["sums"]["spread"])
 
 
@@ -69,9 +81,7 @@ def test_fresh_networks_are_what_the_record_has(cifar10):
             network = resnet_edu.resnet.by_name(row["network"])
             network = network if row["batch_norm"] else flow.without_batch_norm(network)
             again = flow.row_of(flow.observe(network, pictures, labels))
-            for part in ("layers", "sums"):
-                for name, values in again[part].items():
-                    assert values == pytest.approx(row[part][name], rel=2e-2, abs=1e-3), name
+            assert_alike(again, row, rel=2e-2, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", flow.NETWORKS)
@@ -98,8 +108,7 @@ def test_the_record_of_finished_runs_is_whole():
         assert drawn["turned"] == [1.0] * depth
         assert len(ended["turned"]) == depth and max(ended["turned"]) < 0.99
         for row in (drawn, ended):
-            assert {len(values) for values in row["layers"].values()} == {depth}
-            assert {len(values) for values in row["sums"].values()} == {(depth - 2) // 2}
+            assert_whole(row, depth)
 
 
 def test_a_finished_run_begins_as_the_same_seed_does_in_training():
@@ -107,18 +116,14 @@ def test_a_finished_run_begins_as_the_same_seed_does_in_training():
     for name in ("plain20", "resnet20"):
         start = records.read_measurement(f"flow-training-{name}")[0]
         assert (start["seed"], start["iteration"]) == (0, 0)
-        for part in ("layers", "sums"):
-            for what, values in start[part].items():
-                assert values == pytest.approx(drawn[name][part][what], rel=2e-2, abs=1e-3), what
+        assert_alike(start, drawn[name], rel=2e-2, abs=1e-3)
 
 
 def test_finished_runs_are_what_the_record_has(cifar10):
     with patch.multiple(flow, RUNS=flow.RUNS[:1]):
         again = flow.trained(cifar10)
     for row, recorded in zip(again, records.read_measurement("flow-trained")[:2], strict=True):
-        for part in ("layers", "sums"):
-            for name, values in row[part].items():
-                assert values == pytest.approx(recorded[part][name], rel=5e-2, abs=2e-3), name
+        assert_alike(row, recorded, rel=5e-2, abs=2e-3)
 
 
 def test_the_record_of_cosines_is_whole():

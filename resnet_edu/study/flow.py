@@ -191,14 +191,15 @@ def trained(dataset: Dataset) -> list[dict]:
     return rows
 
 
+@torch.no_grad()
 def turned(network: nn.Module, drawn: nn.Module) -> list[float]:
     """The cosine between each layer's weights and those it was drawn with, in forward order."""
     pairs = zip(network.parameters(), drawn.parameters(), strict=True)
-    return rounded(_cosine(now, then) for now, then in pairs if now.dim() > 1)
-
-
-def _cosine(a: Tensor, b: Tensor) -> float:
-    return F.cosine_similarity(a.detach().flatten(), b.detach().flatten(), dim=0).item()
+    return rounded(
+        F.cosine_similarity(now.flatten(), then.flatten(), dim=0).item()
+        for now, then in pairs
+        if now.dim() > 1
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
