@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,24 +10,35 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """`content` at `path`, through a file beside it: a crash leaves the old file or the new one."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    """`content` at `path`, through a file beside it: a crash leaves the old file or the new one.
+
+    OSError, with the path, where it cannot be written.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(beside, 0o644)  # a temporary file is its owner's alone
-        os.replace(beside, path)
-    except BaseException:
-        os.unlink(beside)
-        raise
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(beside, 0o644)  # a temporary file is its owner's alone
+            os.replace(beside, path)
+        except BaseException:
+            os.unlink(beside)
+            raise
+    except OSError as error:
+        raise OSError(
+            f"cannot write {path}: {error.strerror or error}; it is as it was before"
+        ) from error
 
 
 def remove_halves(path: Path) -> None:
-    """Removes what writes of `path` left beside it when their process was killed."""
+    """Removes what writes of `path`, a file or a folder, left beside it when they were killed."""
     for half in path.parent.glob(f".{path.name}-*"):
-        half.unlink()
+        if half.is_dir():
+            shutil.rmtree(half)
+        else:
+            half.unlink()
 
 
 @contextmanager

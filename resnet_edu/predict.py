@@ -192,9 +192,4 @@ def write_predictions(
     writer.writerow(HEADER)
     names = labels.tolist() if classes is None else [classes[label] for label in labels.tolist()]
     writer.writerows(zip(ids.tolist(), names, strict=True))
-    try:
-        write_whole(path.resolve(), text.getvalue().encode())  # a link stays a link
-    except OSError as error:
-        raise OSError(
-            f"cannot write {path}: {error.strerror or error}; it is as it was before"
-        ) from error
+    write_whole(path.resolve(), text.getvalue().encode())  # a link stays a link

@@ -24,6 +24,7 @@ from resnet_edu.data import cifar, download
         checks.check_one_error_lists_all,
         checks.check_load_downloads_when_asked,
         checks.check_load_without_a_cache,
+        checks.check_one_process_downloads,
     ],
     ids=lambda check: check.__name__.removeprefix("check_"),
 )

@@ -19,13 +19,15 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "data",
         help="fetch a dataset, check it, and say what is there",
-        description="Loads a dataset, checks it and says what is there. CIFAR comes from the first "
-        "that serves: a folder, zip or tar that RESNET_EDU_DATA names, with the official batches "
-        "or train/<class>/<picture> and test/<class>/<picture> in it; the cache of an earlier "
-        "load; a download of the official archive, 170 MB, checked byte by byte. This is the only "
-        "command that downloads.",
+        description="Loads a dataset, checks it and says what is there. CIFAR comes from the "
+        "folder, zip or tar that RESNET_EDU_DATA names, with the official batches or "
+        "train/<class>/<picture> and test/<class>/<picture> in it. Where that is not set, it comes "
+        "from the cache of an earlier load, else from a download of the official archive, 170 MB, "
+        "checked byte by byte. This is the only command that downloads.",
     )
-    command.add_argument("dataset", choices=data.DATASETS)
+    command.add_argument(
+        "dataset", nargs="?", choices=data.DATASETS, default="cifar10", help="default: cifar10"
+    )
     command.set_defaults(run=run)
 
 

@@ -4,10 +4,10 @@ Nothing here downloads unless it is asked to: `load(name, download=True)`.
 """
 
 import os
+import warnings
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from . import cache, shapes
 from .augment import augment, normalise
@@ -38,7 +38,8 @@ def load(name: str, download: bool = False) -> Dataset:
     `sources.read_source`), and nothing else where that is set; the cache of an earlier load; and
     only with `download` the official archive or a mirror of it. Raises ValueError for an unknown
     name or pictures that are not the dataset's, FileNotFoundError where there are none,
-    ConnectionError where no server delivers.
+    ConnectionError where no server delivers, OSError where the cache's folder cannot take a
+    download. Warns of class folders with other pixels or labels than were published.
     """
     if name == "shapes":
         train, test = shapes.draw_dataset()
@@ -74,26 +75,26 @@ def _from_source(source: Path, known: Cifar) -> Dataset:
 
 
 def _from_servers(known: Cifar) -> Dataset:
-    """The official archive, by way of the cache's folder or, if that fails, a temporary one."""
+    """The official archive, by way of the cache's folder, which goes when the cache is written."""
     try:
         archive = fetch(known, cache.folder())
     except ConnectionError:
         raise
-    except OSError:  # the folder cannot be written; `cache.keep` will say so
-        with TemporaryDirectory() as folder:
-            found = read_source(fetch(known, Path(folder)), known)
-            archive = None
-    else:
-        found = read_source(archive, known)
-    dataset = _checked(replace(found, kind="official archive, downloaded"), known, known.archive)
-    if cache.keep(dataset) and archive:
+    except OSError as error:
+        raise OSError(
+            f"{known.title} cannot be downloaded into {cache.folder()}: {error.strerror or error}; "
+            "make room there, or set RESNET_EDU_CACHE to another folder"
+        ) from error
+    found = replace(read_source(archive, known), kind="official archive, downloaded")
+    dataset = _checked(found, known, known.archive)
+    if cache.keep(dataset):
         with suppress(OSError):
             archive.unlink()
     return dataset
 
 
 def _checked(found: Found, known: Cifar, source: str) -> Dataset:
-    """The dataset, if it is whole, and where it comes as official batches, if they are those."""
+    """The dataset, if it is whole. Batches must be the official ones; of folders, a warning."""
     for part, (_, labels), expected in (
         ("training", found.train, known.train),
         ("test", found.test, known.test),
@@ -107,9 +108,13 @@ def _checked(found: Found, known: Cifar, source: str) -> Dataset:
     dataset = make_dataset(
         known.name, train, test, known.classes, found.kind, test_ids=found.test_ids
     )
-    if found.kind.startswith("official") and dataset.official is False:
-        raise ValueError(
+    if dataset.official is False:
+        said = (
             f"{source} is not as it was published: its fingerprint is {dataset.fingerprint}, "
             f"that of {known.title} {known.fingerprint}; take another copy"
         )
+        if found.kind.startswith("official"):
+            raise ValueError(said)
+        # Pictures that were stored with a loss are still worth training on.
+        warnings.warn(f"{said}, or do not compare what comes of it", stacklevel=4)
     return dataset

@@ -67,6 +67,11 @@ def _tar(source: Path, wanted: Callable[[str], bool]) -> Reading:
         for entry in archive:
             if entry.isfile() and wanted(entry.name):
                 yield entry.name, archive.extractfile(entry).read
+        # Python takes a header that is damaged or cut off for the end; a whole tar has a block of
+        # zeros there.
+        archive.fileobj.seek(archive.offset)
+        if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise ValueError("what comes behind it is damaged or cut off")
         # The checksum of a compressed file stands behind its end.
         while archive.fileobj.read(1 << 20):
             pass

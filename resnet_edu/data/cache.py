@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ..files import write_whole
+from ..files import only_one, remove_halves, write_whole
 from .cifar import Cifar
 from .dataset import Dataset, Pictures, make_dataset
 
@@ -72,7 +72,11 @@ def keep(dataset: Dataset) -> bool:
         if path.is_file() and _about(path) == about:
             return True
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, save(tensors, metadata={KEY: json.dumps(about)}))
+        with only_one(path):
+            remove_halves(path)
+            write_whole(path, save(tensors, metadata={KEY: json.dumps(about)}))
+    except RuntimeError:
+        return False  # another process is writing it
     except OSError as error:
         warnings.warn(
             f"the cache could not be written, so the next load takes as long: {error}; "

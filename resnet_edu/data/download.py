@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from tqdm import tqdm
 
+from ..files import only_one
 from .cifar import Cifar
 
 CHUNK = 1 << 18  # bytes
@@ -38,13 +39,20 @@ def fetch(known: Cifar, folder: Path) -> Path:
     What an earlier try left there is used: the whole archive, or a part, which is resumed. All
     servers are tried, the official one first; those that broke off or were slow a second time, with
     patience. Raises ConnectionError, which lists what was tried, if none serves; OSError if
-    `folder` cannot be written. A part that came stays there.
+    `folder` cannot be written, RuntimeError if another process is downloading there. A part that
+    came stays there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / known.archive
     if path.is_file() and _sha256(path) == known.sha256:
         return path
     part = path.with_name(path.name + ".part")
+    with only_one(part):
+        return _fetch(known, part, path)
+
+
+def _fetch(known: Cifar, part: Path, path: Path) -> Path:
+    """`fetch`, once it is sure that nobody else writes the part."""
     servers, failures = [official_url(known), *known.mirrors], {}
     for slowest in (SLOW, HOPELESS):
         for url in servers:
@@ -59,7 +67,7 @@ def fetch(known: Cifar, folder: Path) -> Path:
     kept = f"{part.stat().st_size:,} of {known.size:,} bytes" if part.is_file() else "nothing"
     raise ConnectionError(
         f"{known.title} could not be downloaded; tried:{tried}\n"
-        f"Kept of it: {kept}, in {folder}. Try again later, which goes on from there, or get "
+        f"Kept of it: {kept}, in {path.parent}. Try again later, which goes on from there, or get "
         f"{known.archive} in another way and set RESNET_EDU_DATA to it"
     )
 

@@ -256,16 +256,31 @@ def of_ours(notes):
 
 
 def check_load_without_a_cache(package, folder):
-    """The download succeeds all the same, and one note says that nothing is kept."""
-    with loading(package, folder, "good") as (_, load, cache):
+    """Where it cannot be written, that is said before anything is downloaded; what came is kept."""
+    with loading(package, folder, "good") as (server, load, cache):
         cache.write_text("a file where the folder should be")
-        with pytest.warns(UserWarning, match="the cache could not be written") as notes:
-            assert len(load("cifar10", download=True).train) == 6
-        assert of_ours(notes) == 1
+        with pytest.raises(OSError, match="cannot be downloaded into .*: File exists; .*_CACHE"):
+            load("cifar10", download=True)
+        assert not server.asked
         cache.unlink()
         full = patch.object(os, "fsync", side_effect=OSError(28, "No space left on device"))
         with full, pytest.warns(UserWarning, match="could not be written.*No space left") as notes:
             load("cifar10", download=True)
         assert of_ours(notes) == 1 and os.listdir(cache) == ["cifar-10-python.tar.gz"]
         load("cifar10", download=True)  # and the archive is there still
-        assert os.listdir(cache) == ["cifar10.safetensors"]
+        assert os.listdir(cache) == ["cifar10.safetensors"] and len(server.asked) == 1
+
+
+def check_one_process_downloads(package, folder):
+    """A second one is turned away, and the part that the first is writing is as it was."""
+    with serving(package, folder, "good") as (server, known, cache):
+        cache.mkdir()
+        part_of_it = cache / f"{known.archive}.part"
+        part_of_it.write_bytes(server.content[:BREAK])
+        with (
+            part(package, "files").only_one(part_of_it),
+            pytest.raises(RuntimeError, match="another process is at work on .*.part"),
+        ):
+            part(package, "data.download").fetch(known, cache)
+        assert part_of_it.read_bytes() == server.content[:BREAK] and not server.asked
+        fetched(package, server, known, cache)

@@ -114,9 +114,23 @@ SOURCES = [
     Fault(
         "batches that somebody changed",
         "data",
-        'if found.kind.startswith("official") and dataset.official is False:',
-        "if False:",
+        "    if dataset.official is False:",
+        "    if False:",
         sources.check_official_pictures,
+    ),
+    Fault(
+        "a lossy copy passes without a word",
+        "data",
+        '        warnings.warn(f"{said}, or do not compare what comes of it", stacklevel=4)\n',
+        "",
+        sources.check_official_pictures,
+    ),
+    Fault(
+        "a tar that was cut between two files",
+        "data.archives",
+        "if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):",
+        "if False:",
+        sources.check_bad_archives,
     ),
     Fault(
         "half a dataset is taken for the whole",
@@ -237,11 +251,18 @@ DOWNLOADS = [
         downloads.check_one_error_lists_all,
     ),
     Fault(
-        "no download without a cache",
+        "a cache that cannot be written, and no remedy",
         "data",
-        "    except OSError:  # the folder",
-        "    except ZeroDivisionError:  # the folder",
+        '"make room there, or set RESNET_EDU_CACHE to another folder"',
+        '""',
         downloads.check_load_without_a_cache,
+    ),
+    Fault(
+        "two processes write one part",
+        "data.download",
+        "    with only_one(part):\n",
+        "    if True:\n",
+        downloads.check_one_process_downloads,
     ),
 ]
 
