@@ -1,5 +1,6 @@
 """Checkpoints: weights in a safetensors file, and beside them all that is needed to use them."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from .files import write_whole
 from .resnet import by_name
 
 KEY = "resnet_edu"  # the entry of the file's metadata that holds ours, as JSON
+DIGEST = "sha256"  # the one that holds the digest of all else in the file
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,7 @@ def save_checkpoint(path: Path, network: nn.Module, about: About) -> None:
     """Writes the file whole or not at all; OSError where it cannot be written."""
     # Channels-last weights are stored in the ordinary order, so a file says nothing of how it
     # was trained.
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
-    }
-    write_whole(path, save(weights, metadata={KEY: json.dumps(asdict(about))}))
+    write_tensors(path, network.state_dict(), {KEY: json.dumps(asdict(about))})
 
 
 def load_checkpoint(path: Path) -> tuple[nn.Module, About]:
@@ -63,16 +62,36 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, About]:
     return network.eval(), about
 
 
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """A safetensors file with a digest of its content, whole or not at all; OSError if not."""
+    stored = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_whole(path, save(stored, metadata=metadata | {DIGEST: _digest(stored, metadata)}))
+
+
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors in a safetensors file, and its metadata. Never runs code from the file.
 
-    FileNotFoundError where there is none, ValueError where it is damaged or of another kind.
+    FileNotFoundError where there is none, ValueError where it is damaged, which a digest tells if
+    there is one (safetensors itself has none), or of another kind.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no checkpoint at {path}")
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, file.metadata() or {}
+            metadata = file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(f"{path} is no whole safetensors file: {error}") from error
+    digest = metadata.pop(DIGEST, None)
+    if digest and digest != _digest(tensors, metadata):
+        raise ValueError(f"{path} is damaged: it is not what was written; take another copy")
+    return tensors, metadata
+
+
+def _digest(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    """SHA-256 of the tensors and the metadata, in the order of their names."""
+    digest = hashlib.sha256(json.dumps(sorted(metadata.items())).encode())
+    for name, value in sorted(tensors.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.numpy().tobytes())
+    return digest.hexdigest()

@@ -3,8 +3,11 @@
     records/runs/<network>-<dataset>-<recipe>-s<seed>/
         record.json        what was trained, on what, how, where, and what came of it
         metrics.csv        a row an evaluation, the fields of `train.Evaluation`
-        last.safetensors   the last iterate, if it is under 4 MB
+        last.safetensors   the last iterate
         best.safetensors   the one that was best on validation, if it is another
+
+    records/large/<the same name>/
+        last.safetensors, best.safetensors   instead, where they are over 4 MB; git ignores them
 
     records/measurements/<name>.json
         anything else that was measured, with the command that makes it again
@@ -32,7 +35,7 @@ from .train import SPLIT, Evaluation, Training
 
 ROOT = Path(__file__).resolve().parent.parent / "records"  # the book's own, beside the library
 FORMAT = 2
-LARGEST = 4_000_000  # bytes of a checkpoint that is kept
+LARGEST = 4_000_000  # bytes of a checkpoint that stands beside its record, which git keeps
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """The last iterate's weights; the file is there if it was under 4 MB."""
-        return self.folder / "last.safetensors"
+        """The last iterate's weights; somebody's copy of the records may lack large ones."""
+        return checkpoint_of(self.folder)
 
 
 def run_name(network: str, dataset: str, recipe: str, seed: int) -> str:
@@ -67,6 +70,18 @@ def run_name(network: str, dataset: str, recipe: str, seed: int) -> str:
 def folder_of(root: Path, name: str) -> Path:
     """Where the run of that name lies when it is finished."""
     return Path(root) / "runs" / name
+
+
+def large_of(folder: Path) -> Path:
+    """Where the run in `folder` leaves the checkpoints that are over 4 MB."""
+    return folder.parent.parent / "large" / folder.name
+
+
+def checkpoint_of(folder: Path, which: str = "last") -> Path:
+    """The weights of the run in `folder`, the "last" or the "best", wherever the run left them."""
+    beside = folder / f"{which}.safetensors"
+    large = large_of(folder) / beside.name
+    return large if large.exists() and not beside.exists() else beside
 
 
 def prepare(root: Path, name: str) -> Path:
@@ -133,7 +148,8 @@ def write_run(
             save_checkpoint(partial / "best.safetensors", network, about)
         for checkpoint in partial.glob("*.safetensors"):
             if checkpoint.stat().st_size > LARGEST:
-                checkpoint.unlink()
+                large_of(folder).mkdir(parents=True, exist_ok=True)
+                os.replace(checkpoint, large_of(folder) / checkpoint.name)
         os.rename(partial, folder)
     except BaseException:
         shutil.rmtree(partial)
@@ -152,7 +168,10 @@ def read_run(folder: Path) -> Run:
     folder = Path(folder)
     if not (folder / "record.json").is_file():
         raise FileNotFoundError(f"there is no finished run in {folder}: it has no record.json")
-    record = json.loads((folder / "record.json").read_text())
+    try:
+        record = json.loads((folder / "record.json").read_text())
+    except ValueError as error:
+        raise ValueError(f"the record in {folder} cannot be read: {error}") from error
     if record.get("format") != FORMAT:
         raise ValueError(f"{folder} has format {record.get('format')!r}; this code reads {FORMAT}")
     with (folder / "metrics.csv").open(newline="") as file:
@@ -165,7 +184,8 @@ def read_run(folder: Path) -> Run:
 
 def read_runs(root: Path = ROOT) -> list[Run]:
     """All finished runs under `root`, by name."""
-    return [read_run(path.parent) for path in sorted(Path(root).glob("runs/*/record.json"))]
+    # Not those in hidden folders: a process that was killed left half a record there.
+    return [read_run(path.parent) for path in sorted(Path(root).glob("runs/[!.]*/record.json"))]
 
 
 def write_measurement(name: str, command: str, rows: list[dict], root: Path = ROOT) -> Path:

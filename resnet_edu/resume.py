@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
-from .checkpoint import read_tensors
-from .files import write_whole
+from .checkpoint import read_tensors, write_tensors
 from .train import Evaluation, Training
 
 KEY = "resnet_edu_state"  # the entry of the file's metadata that holds the numbers, as JSON
@@ -42,8 +40,7 @@ def save_state(path: Path, training: Training, about: dict[str, Any]) -> None:
         "scaler": training.update.scaler.state_dict(),
         "metrics": [asdict(row) for row in training.metrics],
     }
-    stored = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    write_whole(path, save(stored, metadata={KEY: json.dumps(state)}))
+    write_tensors(path, tensors, {KEY: json.dumps(state)})
 
 
 def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -1,10 +1,11 @@
 """A run from its plan to its record: begun, stopped, resumed, finished."""
 
 import copy
+import gc
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from torch import nn
 from tqdm import tqdm
 
 from . import data, records, resnet, resume
-from .checkpoint import About
+from .checkpoint import About, save_checkpoint
 from .data import Dataset
 from .files import only_one, remove_halves
 from .recipes import Recipe
@@ -43,8 +44,8 @@ class Plan:
 class How:
     """Where a run is made and how fast; nothing of what is trained.
 
-    `precision` and `compiled`, where None, are chosen by measuring. The state is saved every
-    `save_every` seconds and at every stop.
+    `precision` and `compiled`, where None, are chosen by measuring; `measured` is what was measured
+    before they were given. The state is saved every `save_every` seconds and at every stop.
     """
 
     root: Path
@@ -53,6 +54,7 @@ class How:
     compiled: bool | None = None
     save_every: float = 300.0
     progress: Literal["bar", "lines", "none"] = "bar"
+    measured: dict[str, float] = field(default_factory=dict)
 
 
 def state_path(root: Path, plan: Plan) -> Path:
@@ -60,19 +62,25 @@ def state_path(root: Path, plan: Plan) -> Path:
     return Path(root) / "under-way" / f"{plan.name}.safetensors"
 
 
+def best_path(state: Path) -> Path:
+    """Beside the state: the checkpoint that was best on validation so far, to be used meanwhile."""
+    return state.with_stem(f"{state.stem}-best")
+
+
 def make(plan: Plan, how: How, stop: Stop) -> Run | None:
     """The finished run, begun or resumed; None where `stop` came first, and the state is saved.
 
     FileExistsError where it is finished already; RuntimeError where another process is at it;
-    ValueError where the state of an earlier try is
-    of another recipe, dataset, split or network, or was computed otherwise; FloatingPointError
-    where a loss was not finite: the last good state stays.
+    ValueError where the state of an earlier try is of another recipe, dataset, split or network, or
+    was computed otherwise; FloatingPointError where a loss was not finite: the last good state
+    stays. OSError where state or record cannot be written; what was saved before still is.
     """
     folder = records.prepare(how.root, plan.name)  # before hours are spent
     path = state_path(how.root, plan)
     path.parent.mkdir(parents=True, exist_ok=True)
     with only_one(path):
-        remove_halves(path)
+        for written in (folder, path, best_path(path)):
+            remove_halves(written)
         return _make(plan, how, stop, folder, path)
 
 
@@ -95,20 +103,23 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
             **asdict(speed),
             "memory_format": "channels_last",
             "cuda_graph": how.device.type == "cuda",
-            "pictures_per_second": measured,
+            "pictures_per_second": measured or how.measured,
         }
+        about["threads"] = torch.get_num_threads()
         about["resumed_at"] = []
     training = Training(network, dataset, plan.recipe, plan.seed, how.device, speed)
     if found:
         resume.restore(training, *found)
         about["resumed_at"].append(training.iteration)
+        begun, threads = about.get("threads"), torch.get_num_threads()
+        if begun and begun != threads:
+            say(
+                f"begun with {begun} threads, going on with {threads}: what is added up in another "
+                "order is not the same to the bit"
+            )
     after = f", after {training.iteration:,} that are done" if training.iteration else ""
     say(f"{plan.recipe.iterations:,} iterations of {plan.recipe.batch} in {speed}{after}")
-    _run(training, path, about, how, stop, say)
-    if not training.finished:
-        resume.save_state(path, training, about)
-        return None
-    of_last = About(
+    checkpoint = About(
         network=plan.network,
         classes=dataset.classes,
         mean=dataset.mean,
@@ -119,10 +130,16 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
         seed=plan.seed,
         iteration=training.iteration,
     )
+    _run(training, path, about, checkpoint, how, stop, say)
+    if not training.finished:
+        resume.save_state(path, training, about)
+        return None
+    checkpoint = replace(checkpoint, iteration=training.iteration)
     run = records.write_run(
-        folder, training, of_last, dataset.source, about["speed"], about["resumed_at"]
+        folder, training, checkpoint, dataset.source, about["speed"], about["resumed_at"]
     )
-    path.unlink(missing_ok=True)  # only now that the record stands
+    for needless in (path, best_path(path)):  # only now that the record stands
+        needless.unlink(missing_ok=True)
     return run
 
 
@@ -149,6 +166,9 @@ def choose_speed(
         return lambda: update(chosen, 0.0)
 
     speed, rates = choose(make_step, how.device, iterations, how.precision, how.compiled, say)
+    if how.device.type == "cuda":  # what was measured goes, and the memory it had
+        gc.collect()
+        torch.cuda.empty_cache()
     measured = {name: round(rate * recipe.batch, 1) for name, rate in rates.items()}
     if measured:
         table = ", ".join(f"{name} {rate:,.0f}" for name, rate in measured.items())
@@ -160,11 +180,16 @@ def _run(
     training: Training,
     path: Path,
     about: dict[str, Any],
+    checkpoint: About,
     how: How,
     stop: Stop,
     say: Callable[[str], None],
 ) -> None:
-    """The steps that are left, with progress shown and the state saved from time to time."""
+    """The steps that are left, with progress shown.
+
+    The state is saved from time to time and at the end of the recipe, in case the record cannot be
+    written; the checkpoint whenever validation has become better.
+    """
     batch = training.recipe.batch
     bar = tqdm(
         total=training.recipe.iterations * batch,
@@ -177,22 +202,36 @@ def _run(
     )
     saved = time.monotonic()
 
+    def attempt(save: Callable, *arguments: Any) -> None:
+        try:
+            save(*arguments)
+        except OSError as error:  # a full disk ends no run: what was saved before is still there
+            say(f"training goes on: {error}")
+
     def on_step() -> None:
         nonlocal saved
         bar.update(batch)
         if time.monotonic() - saved >= how.save_every:
-            try:
-                resume.save_state(path, training, about)
-            except OSError as error:  # a full disk ends no run: the older state is still there
-                say(f"the state cannot be saved, training goes on: {error}")
+            attempt(resume.save_state, path, training, about)
             saved = time.monotonic()
 
-    def on_evaluation(row: Evaluation) -> None:
+    def show(row: Evaluation) -> None:
         bar.set_postfix_str(f"errors {row.train_error:.2f} % {row.validation_error:.2f} %")
-        say(str(row))
+
+    def on_evaluation(row: Evaluation) -> None:
+        show(row)
+        left = (training.recipe.iterations - row.iteration) * batch / row.pictures_per_second
+        say(f"{row}  {row.pictures_per_second:,.0f} pictures/s, {left / 60:,.0f} minutes left")
+        if min(training.metrics, key=lambda row: row.validation_error) is row:
+            now = replace(checkpoint, iteration=row.iteration)
+            attempt(save_checkpoint, best_path(path), training.network, now)
 
     with bar:
+        if training.metrics:
+            show(training.metrics[-1])
         training.run(on_evaluation, on_step, stop=lambda: bool(stop.reason))
+    if training.finished:
+        attempt(resume.save_state, path, training, about)
 
 
 def _voice(plan: Plan, how: How) -> Callable[[str], None]:

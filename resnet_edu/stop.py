@@ -1,6 +1,8 @@
 """When work that takes hours comes to a tidy end before its own."""
 
+import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +13,17 @@ from typing import Any
 class Stop:
     """Says whether work should end now: a signal came, `minutes` are over, or `asked()` is true.
 
-    A first SIGINT or SIGTERM is only noted, so that nothing is cut in two; a second one interrupts.
+    A first SIGINT or SIGTERM is only noted, so that nothing is cut in two, which a line on stderr
+    says unless `quiet`; a second one interrupts.
     """
 
-    def __init__(self, minutes: float | None = None, asked: Callable[[], bool] = lambda: False):
-        self.asked = asked
+    def __init__(
+        self,
+        minutes: float | None = None,
+        asked: Callable[[], bool] = lambda: False,
+        quiet: bool = False,
+    ):
+        self.asked, self.quiet = asked, quiet
         self.until = time.monotonic() + 60 * minutes if minutes is not None else None
         self.signal: signal.Signals | None = None
 
@@ -52,3 +60,6 @@ class Stop:
         if self.signal is not None:
             raise KeyboardInterrupt
         self.signal = signal.Signals(number)
+        if not self.quiet:
+            # `print` may be in the middle of a line of its own, and must not be entered twice.
+            os.write(sys.__stderr__.fileno(), b"\nstopping tidily; once more stops at once\n")

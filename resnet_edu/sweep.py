@@ -1,15 +1,22 @@
 """Several runs from one command: the finished are skipped, the others begun or resumed."""
 
 import multiprocessing
-from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection, wait
 from multiprocessing.synchronize import Event
+
+import torch
 
 from . import data, records, resnet, resume
 from .records import Run
 from .runs import How, Plan, choose_speed, make, state_path
+from .speed import keep_memory
 from .stop import Stop
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass
@@ -25,71 +32,131 @@ def sweep(plans: Sequence[Plan], how: How, stop: Stop, at_once: int = 1) -> Outc
     """Makes the runs in the order given, all in the same precision, so that they can be compared.
 
     `at_once` above 1 makes that many side by side: worth it on a GPU that one small network leaves
-    idle. Each has a process of its own, and one that fails ends nothing but itself.
+    idle; on a CPU they share its threads. Each has a process of its own, and one that fails, or
+    that the system ends, ends nothing but itself.
     """
     outcome, waiting = Outcome(), []
     for plan in dict.fromkeys(plans):  # each once
         folder = records.folder_of(how.root, plan.name)
-        if folder.exists():
-            outcome.finished[plan.name] = records.read_run(folder)
-        else:
+        if not folder.exists():
             waiting.append(plan)
-    if not waiting:
-        return outcome
-    how = _one_speed(waiting, how)
-    if at_once > 1 and how.progress == "bar":
-        how = replace(how, progress="lines")
-    spawn = multiprocessing.get_context("spawn")  # a CUDA context does not survive a fork
-    asked = spawn.Event()
-    with ProcessPoolExecutor(at_once, spawn, _begin, (asked,)) as processes:
-        running = {processes.submit(_make, plan, how): plan.name for plan in waiting}
-        _collect(running, stop, asked, outcome)
+            continue
+        try:
+            outcome.finished[plan.name] = records.read_run(folder)
+        except (OSError, ValueError) as error:
+            outcome.failed[plan.name] = str(error)
+    if waiting:
+        if at_once > 1 and how.progress == "bar":
+            how = replace(how, progress="lines")
+        settled = _one_speed(waiting, outcome.finished.values(), how)
+        # A run under way goes on as it was begun, unless it was asked to do otherwise.
+        jobs = [(plan, how if state_path(how.root, plan).exists() else settled) for plan in waiting]
+        _make_all(jobs, stop, at_once, outcome)
     return outcome
 
 
-def _one_speed(plans: Sequence[Plan], how: How) -> How:
-    """`how` with precision and compiling settled: by a run under way, else by measuring."""
-    for plan in plans:
-        if (path := state_path(how.root, plan)).exists():
-            speed = resume.read_state(path)[1]["about"]["speed"]
-            return replace(how, precision=speed["precision"], compiled=speed["compiled"])
+def _one_speed(plans: Sequence[Plan], finished: Iterable[Run], how: How) -> How:
+    """`how` with precision and compiling settled.
+
+    As they were asked for; else as a run under way has them, or the precision of a finished one;
+    else by measuring.
+    """
+    precision, compiled = _speed_there(plans, finished, how)
+    how = replace(
+        how,
+        precision=how.precision or precision,
+        compiled=compiled if how.compiled is None else how.compiled,
+    )
+    keep_memory()  # as in the runs themselves
     largest = max(plans, key=lambda plan: plan.recipe.iterations)
     dataset = data.load(largest.dataset)
     network = resnet.by_name(largest.network, len(dataset.classes))
     iterations = sum(plan.recipe.iterations for plan in plans)
-    speed, _ = choose_speed(network, dataset, largest.recipe, iterations, how, print)
-    return replace(how, precision=speed.precision, compiled=speed.compiled)
+    speed, measured = choose_speed(network, dataset, largest.recipe, iterations, how, print)
+    return replace(how, precision=speed.precision, compiled=speed.compiled, measured=measured)
 
 
-def _collect(running: dict[Future, str], stop: Stop, asked: Event, outcome: Outcome) -> None:
-    """Waits for all, and passes on that they should end."""
-    while running:
-        done, _ = wait(running, timeout=0.2, return_when="FIRST_COMPLETED")
-        for future in done:
-            name = running.pop(future)
-            if future.cancelled():
-                outcome.stopped.append(name)
-            elif error := future.exception():
-                outcome.failed[name] = str(error)
-            elif run := future.result():
-                outcome.finished[name] = run
-            else:
-                outcome.stopped.append(name)
-        if stop.reason and not asked.is_set():
-            asked.set()
-            for future in running:
-                future.cancel()  # those that have not begun
+def _speed_there(
+    plans: Sequence[Plan], finished: Iterable[Run], how: How
+) -> tuple[str | None, bool | None]:
+    for plan in plans:
+        try:
+            speed = resume.read_state(state_path(how.root, plan))[1]["about"]["speed"]
+            return speed["precision"], speed["compiled"]
+        except (OSError, ValueError):
+            continue  # there is none, or it is damaged, which its own run will say
+    for run in finished:
+        return run.record["speed"]["precision"], None
+    return None, None
 
 
-_stop: Stop  # of a process that makes runs
+def _make_all(jobs: list[tuple[Plan, How]], stop: Stop, at_once: int, outcome: Outcome) -> None:
+    """Begins a run whenever there is room, waits for all, and passes on that they should end."""
+    spawn = multiprocessing.get_context("spawn")  # a CUDA context does not survive a fork
+    end = spawn.Event()
+    threads = max(1, torch.get_num_threads() // at_once)
+    running = {}
+    try:
+        while jobs or running:
+            while jobs and len(running) < at_once and not stop.reason:
+                plan, how = jobs.pop(0)
+                answer, theirs = spawn.Pipe(duplex=False)
+                process = spawn.Process(target=_make, args=(plan, how, threads, end, theirs))
+                with _held_back():
+                    process.start()
+                theirs.close()
+                running[answer] = plan, process
+            if stop.reason and not end.is_set():
+                end.set()
+                outcome.stopped += [plan.name for plan, _ in jobs]
+                jobs.clear()
+            for answer in wait(running, timeout=0.2):
+                _note(*running.pop(answer), answer, stop, outcome)
+    finally:
+        end.set()
 
 
-def _begin(asked: Event) -> None:
-    """Listens, for the life of a process, to its signals and to what the first process asks."""
-    global _stop
-    _stop = Stop(asked=asked.is_set)
-    _stop.listen()
+def _note(
+    plan: Plan,
+    process: multiprocessing.Process,
+    answer: Connection,
+    stop: Stop,
+    outcome: Outcome,
+) -> None:
+    """Enters what came of a run whose process has ended: its record, nothing, or why it failed."""
+    try:
+        came = answer.recv()
+    except EOFError:  # it ended without a word
+        process.join()
+        code = process.exitcode
+        by = signal.Signals(-code).name if code < 0 else f"code {code}"
+        came = None if stop.reason else f"its process was ended by {by}"
+    process.join()
+    if isinstance(came, Run):
+        outcome.finished[plan.name] = came
+    elif came is None:
+        outcome.stopped.append(plan.name)
+    else:
+        outcome.failed[plan.name] = came
 
 
-def _make(plan: Plan, how: How) -> Run | None:
-    return None if _stop.reason else make(plan, how, _stop)
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Signals wait inside. A process that is begun there takes that over until it listens."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def _make(plan: Plan, how: How, threads: int, end: Event, answer: Connection) -> None:
+    """A run in a process of its own; answers its record, None if it was stopped, or its error."""
+    stop = Stop(asked=end.is_set, quiet=True)
+    stop.listen()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    torch.set_num_threads(threads)
+    try:
+        answer.send(None if stop.reason else make(plan, how, stop))
+    except (OSError, ValueError, RuntimeError, ArithmeticError) as error:
+        answer.send(str(error))

@@ -1,6 +1,6 @@
 """The command line with small pictures and a small recipe, to be run, stopped and killed by tests.
 
-DIE_IN_WRITE=n kills the process in the middle of the n-th file it writes.
+DIE_IN_WRITE=words:n kills it in the middle of the n-th file it writes with these words in its path.
 """
 
 import os
@@ -17,15 +17,20 @@ TINY = recipes.Recipe("tiny", 40, 0.1, "one-cycle", (8,), batch=8, evaluate_ever
 BURNING = recipes.Recipe("burning", 10, 1e30, "steps", (), batch=8, evaluate_every=5)
 recipes.RECIPES |= {recipe.name: recipe for recipe in (TINY, BURNING)}
 
+words, _, number = os.environ.get("DIE_IN_WRITE", "").partition(":")
+writes, flush = int(number or 0), os.fsync
+
+
+def fsync(handle: int) -> None:
+    """Flushes, unless it is time to die."""
+    global writes
+    writes -= words in os.readlink(f"/proc/self/fd/{handle}")
+    if writes == 0 and number:
+        os.kill(os.getpid(), signal.SIGKILL)
+    flush(handle)
+
+
+os.fsync = fsync
+
 if __name__ == "__main__":
-    writes, flush = int(os.environ.get("DIE_IN_WRITE", 0)), os.fsync
-
-    def fsync(handle: int) -> None:
-        global writes
-        writes -= 1
-        if writes == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        flush(handle)
-
-    os.fsync = fsync
     sys.exit(main())

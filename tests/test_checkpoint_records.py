@@ -21,11 +21,13 @@ RUNS = sorted(path.name for path in ROOT.glob("records/runs/*-s*"))
     "check",
     [
         checks.check_checkpoint_round_trip,
+        checks.check_a_flipped_bit,
         checks.check_a_failed_write_keeps_the_old_file,
         checks.check_records_round_trip,
         checks.check_best_on_validation,
         checks.check_records_are_not_overwritten,
-        checks.check_large_checkpoints_are_left_out,
+        checks.check_large_checkpoints_stay_out_of_the_record,
+        checks.check_half_a_record_is_none,
         checks.check_a_failed_record_leaves_nothing,
     ],
     ids=lambda check: check.__name__.removeprefix("check_"),
@@ -161,9 +163,9 @@ def test_committed_checkpoints_give_their_test_errors(name, request):
         files["best"] = "best_on_validation"
     if not run.checkpoint.exists():
         assert run.record["parameters"] * 4 > records.LARGEST * 0.9, "its checkpoint is missing"
-        pytest.skip("its checkpoint is over 4 MB and not kept")
+        pytest.skip("its checkpoint is over 4 MB and not in the repository")
     for file, which in files.items():
-        network, about = load_checkpoint(run.folder / f"{file}.safetensors")
+        network, about = load_checkpoint(records.checkpoint_of(run.folder, file))
         if about.dataset == "cifar10":
             dataset = request.getfixturevalue("cifar10")
         else:

@@ -5,7 +5,9 @@ import re
 import pytest
 from conftest import ROOT
 
+from resnet_edu import records
 from resnet_edu.__main__ import _parser
+from resnet_edu.runs import Plan
 
 PAGES = ["README.md", "CONTRIBUTING.md"]
 
@@ -44,4 +46,7 @@ def test_commands_are_understood():
     commands = re.findall(r"^\$ (?:\w+=\S+ )?\.venv/bin/resnet-edu (.+)$", readme, re.MULTILINE)
     assert {"train", "sweep", "predict", "records", "data"} <= {c.split()[0] for c in commands}
     for command in commands:
-        _parser().parse_args(command.split())
+        options = _parser().parse_args(command.split())
+        if command.startswith("train"):  # what is finished already is not made again
+            plan = Plan(options.network, options.data, options.recipe, options.seed)
+            assert not records.folder_of(records.ROOT, plan.name).exists(), command

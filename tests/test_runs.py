@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -28,6 +29,7 @@ def start(*arguments, **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # a group of its own, as in a terminal
     )
 
 
@@ -62,7 +64,7 @@ def test_killed_and_stopped_runs_end_with_the_same_weights(undisturbed, tmp_path
     command = [*TRAIN, "--records", tmp_path]
     state = tmp_path / "under-way" / f"{NAME}.safetensors"
 
-    assert finish(start(*command, DIE_IN_WRITE="4"))[0] == -signal.SIGKILL
+    assert finish(start(*command, DIE_IN_WRITE="under-way:4"))[0] == -signal.SIGKILL
     assert list(state.parent.glob(f".{state.name}-*")), "it was not killed in a write"
     assert resume.read_state(state)[1]["numbers"]["iteration"] > 0, "the old state is damaged"
 
@@ -85,12 +87,17 @@ def test_killed_and_stopped_runs_end_with_the_same_weights(undisturbed, tmp_path
     code, _, err = finish(start(*command, "--minutes", "0.0001"))
     assert code == 3 and "stopped (time)" in err
 
+    assert finish(start(*command, DIE_IN_WRITE="metrics.csv:1"))[0] == -signal.SIGKILL
+    assert list(tmp_path.glob(f"runs/.{NAME}-*")), "it was not killed in its record"
+    assert records.read_runs(tmp_path) == []
+
     code, out, err = finish(start(*command))
     assert code == 0, err
     assert "that are done" in out
     assert list(state.parent.iterdir()) == [], "something was left behind"
+    assert [path.name for path in tmp_path.glob("runs/*")] == [NAME], "half a record was left"
     run = records.read_run(tmp_path / "runs" / NAME)
-    assert len(run.record["resumed_at"]) == 5
+    assert len(run.record["resumed_at"]) == 6 and run.record["resumed_at"][-1] == 40
     for name in ("last.safetensors", "best.safetensors"):
         ours, theirs = run.folder / name, undisturbed.folder / name
         assert ours.exists() == theirs.exists()
@@ -103,7 +110,7 @@ def test_killed_and_stopped_runs_end_with_the_same_weights(undisturbed, tmp_path
 
 
 def test_sweep(tmp_path):
-    """Skips the finished, resumes the stopped, begins the rest; one that fails is alone in it."""
+    """Skips the finished, resumes the stopped, begins the rest, in the precision of those there."""
     first = ["train", "plain20", *TRAIN[2:], "--records", tmp_path]
     assert finish(start(*first))[0] == 0
     (finished,) = records.read_runs(tmp_path)
@@ -125,12 +132,56 @@ def test_sweep(tmp_path):
     assert precisions.pop(finished.name) == "float32"
     assert set(precisions.values()) == {"bfloat16"}
 
+    more = ["sweep", "resnet20", *TRAIN[2:], "--records", tmp_path, "--seeds", "0", "2"]
+    code, out, err = finish(start(*more))
+    assert code == 0, err
+    last = records.read_run(tmp_path / "runs" / "resnet20-shapes-tiny-s2")
+    assert last.record["speed"]["precision"] == "bfloat16"  # that of the finished one
 
-def test_a_sweep_outlives_a_run_that_fails(tmp_path):
-    shared = ["--device", "cpu", "--records", tmp_path]
-    code, out, _ = finish(start("sweep", "resnet20", "--recipe", "burning", *shared))
+
+def test_a_sweep_outlives_runs_that_fail(tmp_path):
+    """A loss that is no number, a state that is damaged or was begun otherwise, half a record, a
+    process that is killed: each is told by name, and the others are finished.
+    """
+    process = start(*TRAIN, "--seed", "1", "--records", tmp_path, "--precision", "bfloat16")
+    after_evaluations(process, 1)
+    process.send_signal(signal.SIGINT)
+    assert finish(process)[0] == 130
+    (tmp_path / "under-way" / f"{NAME}.safetensors").write_bytes(b"no state")
+    (tmp_path / "runs" / "resnet20-shapes-tiny-s2").mkdir(parents=True)
+    command = ["sweep", "resnet20", "plain20", *TRAIN[2:], "--records", tmp_path]
+    command += ["--seeds", "0", "1", "2", "--precision", "float32"]
+    code, out, err = finish(start(*command, DIE_IN_WRITE="plain20-shapes-tiny-s1:2"))
+    assert code == 1
+    for name, why in {
+        NAME: "is no whole safetensors file",
+        "resnet20-shapes-tiny-s1": "whose precision is bfloat16, but float32 is asked for",
+        "resnet20-shapes-tiny-s2": "there is no finished run in",
+        "plain20-shapes-tiny-s1": "its process was ended by SIGKILL",
+    }.items():
+        (line,) = (line for line in out.splitlines() if line.startswith(f"{name}: "))
+        assert "failed: " in line and why in line, line
+    for seed in (0, 2):
+        run = records.read_run(tmp_path / "runs" / f"plain20-shapes-tiny-s{seed}")
+        assert run.record["speed"]["precision"] == "float32"
+    burning = ["sweep", "resnet20", "--recipe", "burning", "--device", "cpu"]
+    code, out, _ = finish(start(*burning, "--records", tmp_path))
     assert code == 1
     assert "resnet20-shapes-burning-s0: failed: the training loss is no finite number after" in out
+
+
+def test_a_sweep_that_is_stopped_while_it_begins(tmp_path):
+    """Ctrl-C goes to all processes of a terminal, to those too that have hardly begun to listen."""
+    command = ["sweep", "resnet20", "plain20", "resnet32", *TRAIN[2:], "--records", tmp_path]
+    process = start(*command, "--at-once", "2")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while len(children.read_text().split()) < 3:  # two runs, and what Python needs for them
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    code, out, err = finish(process)
+    assert code == 130 and out.count("not finished") == 3, out
+    assert "Traceback" not in err and "stopping tidily" in err, err
 
 
 def test_a_stopped_sweep_goes_on(tmp_path):
@@ -141,7 +192,8 @@ def test_a_stopped_sweep_goes_on(tmp_path):
     code, out, err = finish(process)
     assert code == 143, err
     assert out.count("not finished") == 2
-    assert [path.name for path in (tmp_path / "under-way").iterdir()] == [f"{NAME}.safetensors"]
+    left = sorted(path.name for path in (tmp_path / "under-way").iterdir())
+    assert left == [f"{NAME}-best.safetensors", f"{NAME}.safetensors"]
     code, out, err = finish(start(*command))
     assert code == 0 and "that are done" in out, err
     assert len(records.read_runs(tmp_path)) == 2

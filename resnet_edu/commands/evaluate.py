@@ -11,6 +11,8 @@ from .. import data, resume
 from ..checkpoint import About, load_checkpoint
 from ..data import Dataset
 from ..evaluate import evaluate
+from ..records import checkpoint_of, large_of
+from ..runs import best_path
 from . import DONE
 
 
@@ -51,18 +53,19 @@ def checkpoint_at(path: Path) -> tuple[nn.Module, About]:
     the file is the state of a run under way.
     """
     if path.is_dir():
-        folder, path = path, path / "last.safetensors"
+        folder, path = path, checkpoint_of(path.resolve())
         if (folder / "record.json").is_file() and not path.is_file():
             raise FileNotFoundError(
-                f"the run in {folder} kept no checkpoint: those over 4 MB stay out of the records"
+                f"the weights of the run in {folder} are not here: those over 4 MB stay in "
+                f"{large_of(folder)} on the machine that made it"
             )
     try:
         return load_checkpoint(path)
     except ValueError as error:
         if under_way := _under_way(path):
             raise ValueError(
-                f"{path} is no checkpoint, but {under_way}; `train` goes on from it and leaves a "
-                "checkpoint when it is done"
+                f"{path} is no checkpoint, but {under_way}; `train` goes on from it. Once it has "
+                f"been evaluated, the checkpoint that was best so far is {best_path(path)}"
             ) from error
         raise
 

@@ -18,9 +18,10 @@ from . import DONE, FAILED, NETWORKS, STOPPED, checked, device, minutes, network
 
 LEAVES = (
     "The record goes to RECORDS/runs/<network>-<dataset>-<recipe>-s<seed>: record.json, "
-    "metrics.csv and the weights, whole or not at all. Until then the state to go on from lies in "
-    "RECORDS/under-way; Ctrl-C, SIGTERM and --minutes leave it there, and the same command goes on "
-    "from it."
+    "metrics.csv and the weights, whole or not at all; weights over 4 MB to RECORDS/large. Until "
+    "then the state to go on from lies in RECORDS/under-way, with the checkpoint that was best on "
+    "validation so far; Ctrl-C, SIGTERM and --minutes leave them there, and the same command goes "
+    "on."
 )
 
 
@@ -117,6 +118,8 @@ def run_train(options: argparse.Namespace) -> int:
         run = make(plan, how, stop)
     if run:
         print(f"test error of the last iterate {run.test_error:.2f} %; record in {run.folder}")
+        if run.checkpoint.parent != run.folder:
+            print(f"weights in {run.checkpoint.parent}: over 4 MB, they stay out of the record")
         return DONE
     return _stopped(stop, f"the state lies in {state_path(how.root, plan)}")
 

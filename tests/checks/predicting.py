@@ -441,13 +441,14 @@ def check_checkpoints_that_are_none(package, folder):
     for name, words in (
         ("nowhere", "there is no checkpoint at .*nowhere"),
         ("run", "there is no checkpoint at .*run/last.safetensors"),
-        ("big", "the run in .*big kept no checkpoint: those over 4 MB stay out"),
+        ("big", "the weights of the run in .*big are not here: those over 4 MB"),
         ("cut.safetensors", "cut.safetensors is no whole safetensors file"),
         ("text.safetensors", "text.safetensors is no whole safetensors file"),
         ("a.npy", "a.npy is no whole safetensors file"),
         (
             "state.safetensors",
-            "no checkpoint, but the state of a run under way: resnet20 after 6 iterations; `train`",
+            "no checkpoint, but the state of a run under way: resnet20 after 6 iterations; `train` "
+            "goes on .* the checkpoint that was best so far is .*state-best.safetensors",
         ),
     ):
         said = failed(package, folder / name, folder / "a.npy", "--output", folder / "p.csv")

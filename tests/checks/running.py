@@ -3,6 +3,7 @@
 import copy
 import errno
 import math
+import os
 from unittest.mock import patch
 
 import pytest
@@ -18,12 +19,12 @@ from .training import silent, tiny_network, tiny_recipe, tiny_training
 ABOUT = {"network": "tiny", "resumed_at": []}
 
 
-def training_in(package, precision="float32", **changes):
+def training_in(package, precision="float32", device="cpu", **changes):
     """A tiny training in that precision."""
     speed = part(package, "speed").Speed(precision)
     recipe = tiny_recipe(package, iterations=12, evaluate_every=5, **changes)
     return part(package, "train").Training(
-        tiny_network(package), few_shapes(package), recipe, speed=speed
+        tiny_network(package), few_shapes(package), recipe, device=device, speed=speed
     )
 
 
@@ -121,7 +122,7 @@ def check_warm_up_across_an_evaluation(package):
 # Going on
 
 
-def check_resume_to_the_bit(package, folder):
+def check_resume_to_the_bit(package, folder, device="cpu"):
     """Stopped after any iteration and restored into a fresh Training: the same to the bit."""
     with patch.object(part(package, "train"), "WARM_UP_LOOK", 2):
         for precision, changes in (
@@ -129,6 +130,7 @@ def check_resume_to_the_bit(package, folder):
             ("bfloat16", {"warm_up_below": 99.0}),
             ("float16", {}),
         ):
+            changes["device"] = device
             undisturbed = training_in(package, precision, **changes)
             undisturbed.run(on_evaluation=silent)
             try:
@@ -281,7 +283,7 @@ def check_a_full_disk_ends_no_run(package, folder):
     said = []
     how = how_in(package, folder, save_every=0.0, progress="lines")
     with (
-        patch.object(part(package, "resume"), "write_whole", side_effect=full),
+        patch.object(part(package, "resume"), "write_tensors", side_effect=full),
         patch("builtins.print", lambda line, **_: said.append(line)),
     ):
         try:
@@ -289,17 +291,24 @@ def check_a_full_disk_ends_no_run(package, folder):
         except OSError as error:
             pytest.fail(f"the run ended: {error}")
     assert run.metrics[-1].iteration == 12
-    assert sum("cannot be saved, training goes on" in line for line in said) == 12
-    assert all("No space left on device" in line for line in said if "cannot" in line)
+    # After each of the twelve updates, and once more before the record is written.
+    lines = [line for line in said if "training goes on: " in line]
+    assert len(lines) == 13 and all("No space left on device" in line for line in lines)
 
 
 def check_a_record_that_cannot_be_written(package, folder):
-    """The state is still there: nothing is lost, and the same command writes the record."""
-    how, plan = how_in(package, folder, save_every=0.0), plan_of(package)
-    full = OSError(errno.ENOSPC, "No space left on device")
+    """The state of the last iteration is there: the same command writes the record."""
+    how, plan = how_in(package, folder), plan_of(package)
+    full, write = OSError(errno.ENOSPC, "No space left on device"), os.replace
+
+    def replace(beside, path):
+        if path.name == "metrics.csv":
+            raise full
+        write(beside, path)
+
     with (
-        patch.object(part(package, "records"), "save_checkpoint", side_effect=full),
-        pytest.raises(OSError, match="No space left on device"),
+        patch.object(os, "replace", replace),
+        pytest.raises(OSError, match=r"cannot write .*metrics.csv: No space left on device; it is"),
     ):
         make(package, plan, how)
     assert list((folder / "runs").iterdir()) == []
@@ -314,12 +323,31 @@ def check_one_process_a_run(package, folder):
     path.parent.mkdir(parents=True)
     half = path.with_name(f".{path.name}-half")
     half.write_text("what another process is writing")
+    record = part(package, "records").folder_of(folder, f".{plan.name}-half")
+    record.mkdir(parents=True)
+    (record / "record.json").write_text("half")
     with part(package, "files").only_one(path):
         with pytest.raises(RuntimeError, match="another process is at work on .*tiny-s0"):
             make(package, plan, how)
-        assert half.exists()
+        assert half.exists() and record.exists()
     assert make(package, plan, how).metrics[-1].iteration == 12
-    assert list(path.parent.iterdir()) == []
+    assert list(path.parent.iterdir()) == [] and not record.exists()
+
+
+def check_the_best_so_far_is_at_hand(package, folder):
+    """While a run is under way its best iterate on validation lies beside the state, for use."""
+    how, plan = how_in(package, folder), plan_of(package)
+    make(package, plan, how, steps=12)  # two evaluations; the run's last is still to come
+    state = part(package, "runs").state_path(folder, plan)
+    tensors, kept = part(package, "resume").read_state(state)
+    rows = kept["metrics"]
+    best = min(rows, key=lambda row: row["validation_error"])
+    path = part(package, "runs").best_path(state)
+    assert path.exists()
+    network, about = part(package, "checkpoint").load_checkpoint(path)
+    assert len(rows) >= 2 and about.iteration == best["iteration"]
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, tensors[f"best.{name}"]), name
 
 
 # Speed

@@ -307,6 +307,19 @@ def check_checkpoint_round_trip(package, folder):
         assert torch.equal(mine, other) and mine.dtype == other.dtype
 
 
+def check_a_flipped_bit(package, folder):
+    """In a weight, where the file's form does not show it, or in what is said of the weights."""
+    checkpoint, path = part(package, "checkpoint"), folder / "it.safetensors"
+    checkpoint.save_checkpoint(path, package.resnet20(), about(package))
+    whole = path.read_bytes()
+    for place in (len(whole) // 2, whole.index(b"seed") + 8):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1
+        path.write_bytes(flipped)
+        with pytest.raises(ValueError, match="it.safetensors is damaged: it is not what was wri"):
+            checkpoint.load_checkpoint(path)
+
+
 def check_a_failed_write_keeps_the_old_file(package, folder):
     """Where the last move fails, the old file stands and nothing lies beside it."""
     checkpoint, path = part(package, "checkpoint"), folder / "it.safetensors"
@@ -386,10 +399,34 @@ def check_records_are_not_overwritten(package, folder):
     assert run.checkpoint.read_bytes() == before
 
 
-def check_large_checkpoints_are_left_out(package, folder):
-    with patch.object(part(package, "records"), "LARGEST", 1000):
-        run, *_ = write_tiny_run(package, folder)
-    assert not run.checkpoint.exists() and run.record["results"]
+def check_large_checkpoints_stay_out_of_the_record(package, folder):
+    """They are not lost: they lie in a folder beside, and are found there."""
+    records = part(package, "records")
+    with patch.object(records, "LARGEST", 1000):
+        run, training = write_tiny_run(package, folder)
+    assert not list(run.folder.glob("*.safetensors"))
+    assert run.checkpoint.parent == folder / "large" / run.name
+    weights, _ = part(package, "checkpoint").read_tensors(run.checkpoint)
+    assert all(torch.equal(weights[n], v) for n, v in training.network.state_dict().items())
+    checkpoint_at = part(package, "commands.evaluate").checkpoint_at
+    with pytest.raises(ValueError, match="the weights in .*large.* are not those of resnet20"):
+        checkpoint_at(run.folder)  # found, and those of a tiny network
+    run.checkpoint.unlink()  # as in somebody else's copy of the records
+    with pytest.raises(FileNotFoundError, match="are not here: those over 4 MB stay in .*large"):
+        checkpoint_at(run.folder)
+
+
+def check_half_a_record_is_none(package, folder):
+    """What a killed process was writing is no run, and does not keep others from being read."""
+    records = part(package, "records")
+    run, *_ = write_tiny_run(package, folder)
+    half = run.folder.with_name(f".{run.name}-half")
+    half.mkdir()
+    (half / "record.json").write_bytes((run.folder / "record.json").read_bytes())
+    assert [found.name for found in records.read_runs(folder)] == [run.name]
+    (run.folder / "record.json").write_text('{"format": ')
+    with pytest.raises(ValueError, match=f"the record in .*{run.name} cannot be read: Expecting"):
+        records.read_runs(folder)
 
 
 def check_a_failed_record_leaves_nothing(package, folder):
