@@ -96,7 +96,8 @@ def choose(
             say(f"{speed} does not run here and is left out: {trouble}")
             continue
         ready[speed] = step
-        if len(ready) == 1 and steps / _rate(step, device) < WORTH_MEASURING:
+        choice = len(open_to_choice) > 1 and len(ready) == 1
+        if choice and steps / _rate(step, device) < WORTH_MEASURING:
             return speed, {}
     if not ready and compiled:
         say("going on without compiling")
@@ -121,7 +122,8 @@ def _ready(make_step: Callable[[Speed], Step], speed: Speed) -> tuple[Step | Non
         for _ in range(WARM_UP):
             step()
     except Exception as error:  # compilers fail in many ways, none of which may end a run
-        return None, f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
+        first, *_ = str(error).strip().splitlines() or ["no reason given"]
+        return None, f"{type(error).__name__}: {first[:200]}"
     return step, ""
 
 

@@ -1,5 +1,6 @@
 """One update: a batch, augmented and normalised; its loss; its gradient; SGD. On every device."""
 
+import gc
 from collections.abc import Callable
 
 import torch
@@ -32,6 +33,9 @@ class Update:
         self.network, self.pictures, self.generator = network, pictures, generator
         self.mean, self.std = dataset.mean, dataset.std
         self.augment, self.speed, self.device = recipe.augment, speed, generator.device
+        if self.device.type == "cuda":
+            torch.backends.cudnn.deterministic = True  # else a resumed run ends elsewhere
+            torch.backends.cudnn.allow_tf32 = False  # else float32 has ten bits of mantissa
         self.chosen = torch.zeros(recipe.batch, dtype=torch.int64, device=self.device)
         self.lr = torch.zeros((), device=self.device)  # a CUDA graph would freeze a plain number
         self.optimiser = torch.optim.SGD(
@@ -53,7 +57,8 @@ class Update:
     def __call__(self, chosen: Tensor, learning_rate: float) -> None:
         self.chosen.copy_(chosen)
         self.lr.fill_(learning_rate)
-        self.network.train()
+        if not self.network.training:  # each step would walk over all modules
+            self.network.train()
         self._run()
 
     def _eager(self) -> None:
@@ -92,10 +97,18 @@ class Update:
         self.generator.set_state(dice)
         self.scaler.load_state_dict(scale)
         graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(self.generator)  # else every replay draws the same crops
+        if torch.__version__ < "2.14":  # later ones see to it themselves
+            # Else every replay draws the same crops.
+            graph.register_generator_state(self.generator)
         self.optimiser.zero_grad()
-        with torch.cuda.graph(graph):
-            self._eager()
+        # Python must not clear up inside: an older graph that goes then takes this one with it.
+        gc.collect()
+        gc.disable()
+        try:
+            with torch.cuda.graph(graph, stream=stream):
+                self._eager()
+        finally:
+            gc.enable()
         return graph.replay
 
     def tensors(self) -> dict[str, Tensor]:
