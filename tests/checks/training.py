@@ -3,6 +3,7 @@
 import copy
 import math
 import os
+import shutil
 from dataclasses import replace
 from unittest.mock import patch
 
@@ -420,9 +421,7 @@ def check_half_a_record_is_none(package, folder):
     """What a killed process was writing is no run, and does not keep others from being read."""
     records = part(package, "records")
     run, *_ = write_tiny_run(package, folder)
-    half = run.folder.with_name(f".{run.name}-half")
-    half.mkdir()
-    (half / "record.json").write_bytes((run.folder / "record.json").read_bytes())
+    shutil.copytree(run.folder, run.folder.with_name(f".{run.name}-half"))
     assert [found.name for found in records.read_runs(folder)] == [run.name]
     (run.folder / "record.json").write_text('{"format": ')
     with pytest.raises(ValueError, match=f"the record in .*{run.name} cannot be read: Expecting"):
