@@ -3,8 +3,8 @@
     python benchmarks/where_time_goes.py
 
 Measured in the same run: the rate of a large matrix multiplication and the bandwidth of a large
-copy, in float32 and bfloat16; then the step, operation by operation; then how the time of a step
-grows with depth and with batch.
+copy, and how much of either the step reaches, in float32 and bfloat16; then the step, operation by
+operation; then how the time of a step grows with depth and with batch.
 """
 
 import statistics
@@ -12,7 +12,10 @@ import time
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from resnet_edu import resnet
 from resnet_edu.data import Pictures
@@ -58,6 +61,22 @@ def copy_bandwidth():
     return 2 * source.nbytes / seconds(lambda: target.copy_(source))
 
 
+class Traffic(TorchDispatchMode):
+    """Counts the bytes of what operations read and write, each tensor once an operation.
+
+    Less cannot be moved unless operations are fused or a cache holds what they hand on.
+    """
+
+    moved = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if not function.is_view:
+            tensors = [x for x in tree_leaves((args, kwargs, result)) if isinstance(x, Tensor)]
+            self.moved += sum(x.numel() * x.element_size() for x in tensors)
+        return result
+
+
 def update_of(name, batch, precision):
     """A step of the network of that name."""
     generator = torch.Generator().manual_seed(0)
@@ -99,13 +118,22 @@ def shares(precision):
 def main():
     keep_memory()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    print(f"copying: {copy_bandwidth() / 1e9:.1f} GB/s read and written")
+    bandwidth = copy_bandwidth()
+    print(f"copying: {bandwidth / 1e9:.1f} GB/s read and written")
     for precision in ("float32", "bfloat16"):
         peak = matrix_rate(getattr(torch, precision))
-        reached = 128 * multiply_adds("resnet20") / step_seconds("resnet20", 128, precision)
+        took = step_seconds("resnet20", 128, precision)
+        reached = 128 * multiply_adds("resnet20") / took
+        with Traffic() as traffic:
+            update_of("resnet20", 128, precision)()
         print(
             f"{precision}: matrices {peak / 1e9:.0f} G multiply-adds/s; "
             f"the step {reached / 1e9:.0f} G, {100 * reached / peak:.0f} % of it"
+        )
+        rate = traffic.moved / took
+        print(
+            f"  operations read and write {traffic.moved / 1e9:.2f} GB a step, "
+            f"{rate / 1e9:.1f} GB/s: {100 * rate / bandwidth:.0f} % of what a copy moves"
         )
         parts = sorted(shares(precision).items(), key=lambda part: -part[1])
         print("  " + ", ".join(f"{kind} {share:.0f} %" for kind, share in parts))

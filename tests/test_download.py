@@ -39,6 +39,9 @@ def test_the_archives_are_torchvisions():
         assert theirs.url.endswith(f"/{known.archive}") and theirs.filename == known.archive
         assert known.train_files == tuple(name for name, _ in theirs.train_list)
         assert known.test_files == tuple(name for name, _ in theirs.test_list)
+        of_files = dict(theirs.train_list + theirs.test_list)
+        of_files[theirs.meta["filename"]] = theirs.meta["md5"]
+        assert known.md5 == ({} if known.fingerprint else of_files)
         assert (known.meta_file, known.meta_key) == (theirs.meta["filename"], theirs.meta["key"])
         for digest in (known.sha256, hashlib.sha256(b"").hexdigest()):
             assert len(digest) == 64 and int(digest, 16)

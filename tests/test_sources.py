@@ -1,5 +1,7 @@
 """CIFAR from folders, zips, tars and the cache, and what is refused."""
 
+import hashlib
+
 import pytest
 from checks import sources as checks
 
@@ -46,10 +48,16 @@ def test_cifar100(monkeypatch, tmp_path):
     files = {name: checks.python2_pickle(entries) for name, entries in files.items()}
     source = checks.write_tar(tmp_path / "cifar-100-python.tar.gz", files)
     monkeypatch.setenv("RESNET_EDU_DATA", str(source))
+    with pytest.raises(ValueError, match=r"train is not as it was published \(MD5\); take another"):
+        data.load("cifar100")
+    of_files = {
+        name.rpartition("/")[2]: hashlib.md5(content).hexdigest() for name, content in files.items()
+    }
+    tiny = checks.replace(cifar.CIFAR100, md5=of_files)
+    monkeypatch.setitem(cifar.KNOWN, "cifar100", tiny)
     with pytest.raises(ValueError, match="CIFAR-100: it holds 100 training pictures, not 50,000"):
         data.load("cifar100")
-    tiny = checks.replace(cifar.CIFAR100, train=100, test=100)
-    monkeypatch.setitem(cifar.KNOWN, "cifar100", tiny)
+    monkeypatch.setitem(cifar.KNOWN, "cifar100", checks.replace(tiny, train=100, test=100))
     dataset = data.load("cifar100")
     assert dataset.train.labels.tolist() == labels and dataset.classes[99] == "worm"
     assert dataset.test.labels.tolist() == labels[::-1]

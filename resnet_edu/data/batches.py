@@ -5,6 +5,7 @@ values, the next 1024 the green, and the final 1024 the blue. The image is store
 order" (https://www.cs.toronto.edu/~kriz/cifar.html).
 """
 
+import hashlib
 import io
 import pickle
 from pathlib import Path
@@ -36,13 +37,16 @@ def read_batches(
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """(pictures, labels) for training and for test, in the official order, from {name: content}.
 
-    Raises ValueError where a file is missing, or holds what is not the dataset's.
+    Raises ValueError where a file is missing, or is not what was published.
     """
     missing = [name for name in known.files if name not in files]
     if missing:
         raise ValueError(
             f"the batches of {known.title} are not whole; missing: {', '.join(missing)}"
         )
+    for name, digest in known.md5.items():
+        if hashlib.md5(files[name], usedforsecurity=False).hexdigest() != digest:
+            raise ValueError(f"{name} is not as it was published (MD5); take another copy")
     names = _entries(known.meta_file, files[known.meta_file]).get(known.meta_key)
     names = tuple(map(_text, names)) if isinstance(names, list) else names
     if names != known.classes:

