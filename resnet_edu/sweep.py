@@ -11,8 +11,9 @@ from multiprocessing.synchronize import Event
 import torch
 
 from . import data, records, resnet, resume
+from .plans import How, Plan, state_path
 from .records import Run
-from .runs import How, Plan, choose_speed, make, state_path
+from .runs import choose_speed, make
 from .speed import keep_memory
 from .stop import Stop
 

@@ -7,7 +7,7 @@ from conftest import ROOT
 
 from resnet_edu import records
 from resnet_edu.__main__ import _parser
-from resnet_edu.runs import Plan
+from resnet_edu.plans import Plan
 
 PAGES = ["README.md", "CONTRIBUTING.md"]
 

@@ -11,8 +11,8 @@ from .. import data, resume
 from ..checkpoint import About, load_checkpoint
 from ..data import Dataset
 from ..evaluate import evaluate
+from ..plans import best_path
 from ..records import checkpoint_of, large_of
-from ..runs import best_path
 from . import DONE
 
 

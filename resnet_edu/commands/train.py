@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from .. import data, recipes
+from ..plans import How, Plan, state_path
 from ..recipes import Recipe
-from ..runs import How, Plan, make, state_path
+from ..runs import make
 from ..speed import PRECISIONS
 from ..stop import Stop
 from ..sweep import Outcome, sweep
