@@ -62,9 +62,9 @@ def copy_bandwidth():
 
 
 class Traffic(TorchDispatchMode):
-    """Counts the bytes of what operations read and write, each tensor once an operation.
+    """Counts the bytes of what operations take and give.
 
-    Less cannot be moved unless operations are fused or a cache holds what they hand on.
+    Much less cannot be moved unless operations are fused or a cache holds what they hand on.
     """
 
     moved = 0

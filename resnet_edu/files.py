@@ -51,6 +51,8 @@ def only_one(path: Path) -> Iterator[None]:
     with open(lock, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not lock.exists() or not os.path.samestat(lock.stat(), os.fstat(file.fileno())):
+                raise BlockingIOError  # whoever had it took the file away in this moment
         except BlockingIOError:
             raise RuntimeError(
                 f"another process is at work on {path}; wait for it or stop it"

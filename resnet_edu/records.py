@@ -135,6 +135,8 @@ def write_run(
         "versions": versions(),
         "machine": machine(training.update.device),
     }
+    large = large_of(folder)
+    shutil.rmtree(large, ignore_errors=True)  # of a run whose record somebody removed
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         partial.chmod(0o755)
@@ -148,11 +150,12 @@ def write_run(
             save_checkpoint(partial / "best.safetensors", network, about)
         for checkpoint in partial.glob("*.safetensors"):
             if checkpoint.stat().st_size > LARGEST:
-                large_of(folder).mkdir(parents=True, exist_ok=True)
-                os.replace(checkpoint, large_of(folder) / checkpoint.name)
+                large.mkdir(parents=True, exist_ok=True)
+                os.replace(checkpoint, large / checkpoint.name)
         os.rename(partial, folder)
     except BaseException:
         shutil.rmtree(partial)
+        shutil.rmtree(large, ignore_errors=True)
         raise
     return read_run(folder)
 
@@ -164,21 +167,26 @@ def _result(row: Evaluation) -> dict[str, float]:
 
 
 def read_run(folder: Path) -> Run:
-    """The finished run in `folder`; ValueError where the record is of a format we do not know."""
+    """The finished run in `folder`.
+
+    FileNotFoundError where there is none, ValueError where the record is damaged or of a format we
+    do not know.
+    """
     folder = Path(folder)
     if not (folder / "record.json").is_file():
         raise FileNotFoundError(f"there is no finished run in {folder}: it has no record.json")
     try:
         record = json.loads((folder / "record.json").read_text())
-    except ValueError as error:
+        if record["format"] != FORMAT:
+            raise ValueError(f"it has format {record['format']!r}, and this code reads {FORMAT}")
+        columns = fields(Evaluation)
+        with (folder / "metrics.csv").open(newline="") as file:
+            metrics = [
+                Evaluation(**{column.name: column.type(row[column.name]) for column in columns})
+                for row in csv.DictReader(file)
+            ]
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"the record in {folder} cannot be read: {error}") from error
-    if record.get("format") != FORMAT:
-        raise ValueError(f"{folder} has format {record.get('format')!r}; this code reads {FORMAT}")
-    with (folder / "metrics.csv").open(newline="") as file:
-        metrics = [
-            Evaluation(**{field.name: field.type(row[field.name]) for field in fields(Evaluation)})
-            for row in csv.DictReader(file)
-        ]
     return Run(folder, record, metrics)
 
 

@@ -38,6 +38,7 @@ def make(plan: Plan, how: How, stop: Stop) -> Run | None:
     path = state_path(how.root, plan)
     path.parent.mkdir(parents=True, exist_ok=True)
     with only_one(path):
+        records.prepare(how.root, plan.name)  # another process may just have finished it
         for written in (folder, path, best_path(path)):
             remove_halves(written)
         return _make(plan, how, stop, folder, path)
@@ -56,6 +57,7 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
         speed = _same(path, found[1]["about"], about, how)
         about = found[1]["about"]
     else:
+        best_path(path).unlink(missing_ok=True)  # of a state that somebody removed
         iterations = plan.recipe.iterations
         speed, measured = choose_speed(network, dataset, plan.recipe, iterations, how, say)
         about["speed"] = {
@@ -91,7 +93,6 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
     )
     _run(training, path, about, checkpoint, how, stop, say)
     if not training.finished:
-        resume.save_state(path, training, about)
         return None
     checkpoint = replace(checkpoint, iteration=training.iteration)
     run = records.write_run(
@@ -146,8 +147,8 @@ def _run(
 ) -> None:
     """The steps that are left, with progress shown.
 
-    The state is saved from time to time and at the end of the recipe, in case the record cannot be
-    written; the checkpoint whenever validation has become better.
+    The state is saved from time to time, at a stop, and at the end of the recipe, in case the
+    record cannot be written; the checkpoint whenever validation has become better.
     """
     batch = training.recipe.batch
     bar = tqdm(
@@ -165,7 +166,7 @@ def _run(
         try:
             save(*arguments)
         except OSError as error:  # a full disk ends no run: what was saved before is still there
-            say(f"training goes on: {error}")
+            say(f"not saved: {error}")
 
     def on_step() -> None:
         nonlocal saved
@@ -181,7 +182,7 @@ def _run(
         show(row)
         left = (training.recipe.iterations - row.iteration) * batch / row.pictures_per_second
         say(f"{row}  {row.pictures_per_second:,.0f} pictures/s, {left / 60:,.0f} minutes left")
-        if min(training.metrics, key=lambda row: row.validation_error) is row:
+        if min(training.metrics, key=lambda look: look.validation_error) is row:
             now = replace(checkpoint, iteration=row.iteration)
             attempt(save_checkpoint, best_path(path), training.network, now)
 
@@ -189,8 +190,10 @@ def _run(
         if training.metrics:
             show(training.metrics[-1])
         training.run(on_evaluation, on_step, stop=lambda: bool(stop.reason))
-    if training.finished:
-        attempt(resume.save_state, path, training, about)
+        if training.finished:
+            attempt(resume.save_state, path, training, about)
+        else:
+            resume.save_state(path, training, about)
 
 
 def _voice(plan: Plan, how: How) -> Callable[[str], None]:

@@ -5,9 +5,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
@@ -41,7 +43,7 @@ class Stop:
 
         Only the main thread may ask for this: Python hands signals to no other.
         """
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.getsignal(number) for number in SIGNALS}
         for number in before:
             signal.signal(number, self._note)
         return before
@@ -61,5 +63,7 @@ class Stop:
             raise KeyboardInterrupt
         self.signal = signal.Signals(number)
         if not self.quiet:
-            # `print` may be in the middle of a line of its own, and must not be entered twice.
-            os.write(sys.__stderr__.fileno(), b"\nstopping tidily; once more stops at once\n")
+            # `print` may be in the middle of a line of its own, and must not be entered twice; and
+            # that nobody is there to read it must not cut the work in two.
+            with suppress(OSError, ValueError, AttributeError):
+                os.write(sys.__stderr__.fileno(), b"\nstopping tidily; once more stops at once\n")

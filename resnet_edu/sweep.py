@@ -4,9 +4,10 @@ import multiprocessing
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from ctypes import c_byte
 from dataclasses import dataclass, field, replace
+from multiprocessing import parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.synchronize import Event
 
 import torch
 
@@ -15,9 +16,7 @@ from .plans import How, Plan, state_path
 from .records import Run
 from .runs import choose_speed, make
 from .speed import keep_memory
-from .stop import Stop
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from .stop import SIGNALS, Stop
 
 
 @dataclass
@@ -30,11 +29,12 @@ class Outcome:
 
 
 def sweep(plans: Sequence[Plan], how: How, stop: Stop, at_once: int = 1) -> Outcome:
-    """Makes the runs in the order given, all in the same precision, so that they can be compared.
+    """Makes the runs in the order given, in the same precision, so that they can be compared.
 
-    `at_once` above 1 makes that many side by side: worth it on a GPU that one small network leaves
-    idle; on a CPU they share its threads. Each has a process of its own, and one that fails, or
-    that the system ends, ends nothing but itself.
+    Only what is under way already goes on in the precision that it was begun in. `at_once` above 1
+    makes that many side by side: worth it on a GPU that one small network leaves idle; on a CPU
+    they share its threads. Each has a process of its own, and one that fails, or that the system
+    ends, ends nothing but itself.
     """
     outcome, waiting = Outcome(), []
     for plan in dict.fromkeys(plans):  # each once
@@ -49,14 +49,15 @@ def sweep(plans: Sequence[Plan], how: How, stop: Stop, at_once: int = 1) -> Outc
     if waiting:
         if at_once > 1 and how.progress == "bar":
             how = replace(how, progress="lines")
-        settled = _one_speed(waiting, outcome.finished.values(), how)
+        threads = max(1, torch.get_num_threads() // at_once)
+        settled = _one_speed(waiting, outcome.finished.values(), how, threads)
         # A run under way goes on as it was begun, unless it was asked to do otherwise.
         jobs = [(plan, how if state_path(how.root, plan).exists() else settled) for plan in waiting]
-        _make_all(jobs, stop, at_once, outcome)
+        _make_all(jobs, stop, at_once, threads, outcome)
     return outcome
 
 
-def _one_speed(plans: Sequence[Plan], finished: Iterable[Run], how: How) -> How:
+def _one_speed(plans: Sequence[Plan], finished: Iterable[Run], how: How, threads: int) -> How:
     """`how` with precision and compiling settled.
 
     As they were asked for; else as a run under way has them, or the precision of a finished one;
@@ -68,34 +69,45 @@ def _one_speed(plans: Sequence[Plan], finished: Iterable[Run], how: How) -> How:
         precision=how.precision or precision,
         compiled=compiled if how.compiled is None else how.compiled,
     )
-    keep_memory()  # as in the runs themselves
+    if how.precision and how.compiled is not None:
+        return how
     largest = max(plans, key=lambda plan: plan.recipe.iterations)
     dataset = data.load(largest.dataset)
     network = resnet.by_name(largest.network, len(dataset.classes))
     iterations = sum(plan.recipe.iterations for plan in plans)
-    speed, measured = choose_speed(network, dataset, largest.recipe, iterations, how, print)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)  # as in the runs themselves
+    keep_memory()
+    try:
+        speed, measured = choose_speed(network, dataset, largest.recipe, iterations, how, print)
+    finally:
+        torch.set_num_threads(before)
     return replace(how, precision=speed.precision, compiled=speed.compiled, measured=measured)
 
 
 def _speed_there(
     plans: Sequence[Plan], finished: Iterable[Run], how: How
 ) -> tuple[str | None, bool | None]:
+    """The precision of what is there, and whether it is compiled; None where that is open."""
     for plan in plans:
         try:
             speed = resume.read_state(state_path(how.root, plan))[1]["about"]["speed"]
             return speed["precision"], speed["compiled"]
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError, TypeError):
             continue  # there is none, or it is damaged, which its own run will say
     for run in finished:
         return run.record["speed"]["precision"], None
     return None, None
 
 
-def _make_all(jobs: list[tuple[Plan, How]], stop: Stop, at_once: int, outcome: Outcome) -> None:
+def _make_all(
+    jobs: list[tuple[Plan, How]], stop: Stop, at_once: int, threads: int, outcome: Outcome
+) -> None:
     """Begins a run whenever there is room, waits for all, and passes on that they should end."""
     spawn = multiprocessing.get_context("spawn")  # a CUDA context does not survive a fork
-    end = spawn.Event()
-    threads = max(1, torch.get_num_threads() // at_once)
+    # No Event, which has a lock: a process that is killed while it looks would hold it for ever.
+    end = spawn.RawValue("b", 0)
+    resource_tracker.ensure_running()  # which lets signals through when it is begun
     running = {}
     try:
         while jobs or running:
@@ -107,14 +119,14 @@ def _make_all(jobs: list[tuple[Plan, How]], stop: Stop, at_once: int, outcome: O
                     process.start()
                 theirs.close()
                 running[answer] = plan, process
-            if stop.reason and not end.is_set():
-                end.set()
+            if stop.reason and not end.value:
+                end.value = 1
                 outcome.stopped += [plan.name for plan, _ in jobs]
                 jobs.clear()
             for answer in wait(running, timeout=0.2):
                 _note(*running.pop(answer), answer, stop, outcome)
     finally:
-        end.set()
+        end.value = 1
 
 
 def _note(
@@ -127,12 +139,14 @@ def _note(
     """Enters what came of a run whose process has ended: its record, nothing, or why it failed."""
     try:
         came = answer.recv()
-    except EOFError:  # it ended without a word
+    except (EOFError, OSError):  # it ended without a word, or in the middle of one
         process.join()
         code = process.exitcode
         by = signal.Signals(-code).name if code < 0 else f"code {code}"
         came = None if stop.reason else f"its process was ended by {by}"
     process.join()
+    if came is None and not stop.reason:
+        came = "its process alone was told to stop; the same command goes on"
     if isinstance(came, Run):
         outcome.finished[plan.name] = came
     elif came is None:
@@ -144,20 +158,21 @@ def _note(
 @contextmanager
 def _held_back() -> Iterator[None]:
     """Signals wait inside. A process that is begun there takes that over until it listens."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _make(plan: Plan, how: How, threads: int, end: Event, answer: Connection) -> None:
+def _make(plan: Plan, how: How, threads: int, end: c_byte, answer: Connection) -> None:
     """A run in a process of its own; answers its record, None if it was stopped, or its error."""
-    stop = Stop(asked=end.is_set, quiet=True)
+    # Nobody waits for a run whose sweep was killed.
+    stop = Stop(asked=lambda: bool(end.value) or not parent_process().is_alive(), quiet=True)
     stop.listen()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     torch.set_num_threads(threads)
     try:
         answer.send(None if stop.reason else make(plan, how, stop))
-    except (OSError, ValueError, RuntimeError, ArithmeticError) as error:
-        answer.send(str(error))
+    except Exception as error:  # whatever it was, the others go on
+        answer.send(str(error) or repr(error))

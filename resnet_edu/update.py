@@ -103,12 +103,14 @@ class Update:
         self.optimiser.zero_grad()
         # Python must not clear up inside: an older graph that goes then takes this one with it.
         gc.collect()
+        collecting = gc.isenabled()
         gc.disable()
         try:
             with torch.cuda.graph(graph, stream=stream):
                 self._eager()
         finally:
-            gc.enable()
+            if collecting:
+                gc.enable()
         return graph.replay
 
     def tensors(self) -> dict[str, Tensor]:

@@ -5,9 +5,8 @@ import re
 import pytest
 from conftest import ROOT
 
-from resnet_edu import records
 from resnet_edu.__main__ import _parser
-from resnet_edu.plans import Plan
+from resnet_edu.ledger import PLANNED
 
 PAGES = ["README.md", "CONTRIBUTING.md"]
 
@@ -47,6 +46,6 @@ def test_commands_are_understood():
     assert {"train", "sweep", "predict", "records", "data"} <= {c.split()[0] for c in commands}
     for command in commands:
         options = _parser().parse_args(command.split())
-        if command.startswith("train"):  # what is finished already is not made again
-            plan = Plan(options.network, options.data, options.recipe, options.seed)
-            assert not records.folder_of(records.ROOT, plan.name).exists(), command
+        if command.startswith("train"):  # what is finished is not made again
+            run = options.network, options.data, options.recipe.name, options.seed
+            assert run not in PLANNED, command

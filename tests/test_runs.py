@@ -64,7 +64,7 @@ def test_killed_and_stopped_runs_end_with_the_same_weights(undisturbed, tmp_path
     command = [*TRAIN, "--records", tmp_path]
     state = tmp_path / "under-way" / f"{NAME}.safetensors"
 
-    assert finish(start(*command, DIE_IN_WRITE="under-way:4"))[0] == -signal.SIGKILL
+    assert finish(start(*command, DIE_IN_WRITE=f"{NAME}.safetensors:4"))[0] == -signal.SIGKILL
     assert list(state.parent.glob(f".{state.name}-*")), "it was not killed in a write"
     assert resume.read_state(state)[1]["numbers"]["iteration"] > 0, "the old state is damaged"
 
@@ -97,7 +97,8 @@ def test_killed_and_stopped_runs_end_with_the_same_weights(undisturbed, tmp_path
     assert list(state.parent.iterdir()) == [], "something was left behind"
     assert [path.name for path in tmp_path.glob("runs/*")] == [NAME], "half a record was left"
     run = records.read_run(tmp_path / "runs" / NAME)
-    assert len(run.record["resumed_at"]) == 6 and run.record["resumed_at"][-1] == 40
+    # It may have been killed before it had saved anything new.
+    assert len(run.record["resumed_at"]) >= 5 and run.record["resumed_at"][-1] == 40
     for name in ("last.safetensors", "best.safetensors"):
         ours, theirs = run.folder / name, undisturbed.folder / name
         assert ours.exists() == theirs.exists()
@@ -175,8 +176,9 @@ def test_a_sweep_that_is_stopped_while_it_begins(tmp_path):
     command = ["sweep", "resnet20", "plain20", "resnet32", *TRAIN[2:], "--records", tmp_path]
     process = start(*command, "--at-once", "2")
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    until = time.monotonic() + 120
     while len(children.read_text().split()) < 3:  # two runs, and what Python needs for them
-        assert process.poll() is None, process.stderr.read()
+        assert process.poll() is None and time.monotonic() < until, process.stderr.read()
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
     code, out, err = finish(process)

@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
         description="Prints the ledger: the finished runs, those that differ only in their seed in "
         "one row, with the test error of the last iterate (over seeds: mean ± sample standard "
         "deviation) beside what He et al. (2015), table 6, report; then the planned runs that were "
-        "not made. RECORDS/runs/<network>-<dataset>-<recipe>-s<seed> is the folder of a run.",
+        "not made. The last column has the folder of each run.",
     )
     command.add_argument("--records", type=Path, default=Path("records"), help="default: records")
     command.set_defaults(run=run)

@@ -39,7 +39,8 @@ def load(name: str, download: bool = False) -> Dataset:
     only with `download` the official archive or a mirror of it. Raises ValueError for an unknown
     name or pictures that are not the dataset's, FileNotFoundError where there are none,
     ConnectionError where no server delivers, OSError where the cache's folder cannot take a
-    download. Warns of class folders with other pixels or labels than were published.
+    download, RuntimeError where another process is downloading into it. Warns of class folders with
+    other pixels or labels than were published.
     """
     if name == "shapes":
         train, test = shapes.draw_dataset()

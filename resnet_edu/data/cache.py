@@ -57,7 +57,8 @@ def recall(known: Cifar) -> Dataset | None:
 def keep(dataset: Dataset) -> bool:
     """Writes the dataset into the cache, whole or not at all; whether it is there afterwards.
 
-    Where it cannot be written, a warning says why. Pictures known not to be the official ones are
+    Where it cannot be written, a warning says why, unless another process is just writing it.
+    Pictures known not to be the official ones are
     not kept, or they would be taken for them later.
     """
     path = path_of(dataset.name)

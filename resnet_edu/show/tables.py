@@ -37,7 +37,10 @@ class Table:
 
 
 def ledger_table(rows: Sequence[Row], links: str | None = None) -> Table:
-    """A line a row of the ledger; with `links`, the way to the runs, a link a seed too."""
+    """A line a row of the ledger, with the folders of the runs; or a page's links to them.
+
+    `links` is the way from the page to the folder of all runs.
+    """
     head = ("network", "dataset", "recipe", "seeds", "test error, %", "the paper's, %")
     more = ("parameters", "precision", "machine", "minutes a run")
     lines = []
@@ -54,9 +57,12 @@ def ledger_table(rows: Sequence[Row], links: str | None = None) -> Table:
         minutes = f"{row.minutes:.1f}" if row.minutes < 10 else f"{row.minutes:,.0f}"
         resumed = f", resumed {row.resumed}×" if row.resumed else ""
         cells += (f"{row.parameters:,}", row.precision, row.machines, minutes + resumed)
+        if not links:  # in a terminal the long column comes last
+            cells += (", ".join(str(run.folder) for run in row.runs),)
         lines.append(cells)
     right = ("test error, %", "the paper's, %", "parameters", "minutes a run")
-    return Table((*head, *(("record",) if links else ()), *more), lines, right)
+    head = (*head, "record", *more) if links else (*head, *more, "record")
+    return Table(head, lines, right)
 
 
 def missing_table(missing: Sequence[Missing]) -> Table:

@@ -274,9 +274,10 @@ def check_tables(package, folder):
     assert re.split(r"  +", first) == [
         *("resnet20", "cifar10", "paper", "0, 1", "8.50 ± 0.71", "8.75"),
         *("1,234", "float32", "CPU, a CPU, 2 threads", "15, resumed 1×"),
+        ", ".join(str(run.folder) for run in runs[-2:]),
     ]
     assert re.split(r"  +", second)[:6] == ["plain20", "shapes", "sprint", "0", "0.50", "–"]
-    assert second.endswith(" 1.5") and head.index("precision") == first.index("float32")
+    assert re.search(r" 1.5  \S+-s0$", second) and head.index("precision") == first.index("float32")
     page = tables.ledger_table(ledger.rows(runs), "../records/runs")._repr_markdown_()
     assert page.splitlines()[1].count("|") == page.splitlines()[2].count("|") == 12
     for seed in (0, 1):

@@ -284,6 +284,7 @@ def check_a_full_disk_ends_no_run(package, folder):
     how = how_in(package, folder, save_every=0.0, progress="lines")
     with (
         patch.object(part(package, "resume"), "write_tensors", side_effect=full),
+        patch.object(part(package, "runs"), "save_checkpoint", side_effect=full),
         patch("builtins.print", lambda line, **_: said.append(line)),
     ):
         try:
@@ -291,9 +292,12 @@ def check_a_full_disk_ends_no_run(package, folder):
         except OSError as error:
             pytest.fail(f"the run ended: {error}")
     assert run.metrics[-1].iteration == 12
-    # After each of the twelve updates, and once more before the record is written.
-    lines = [line for line in said if "training goes on: " in line]
-    assert len(lines) == 13 and all("No space left on device" in line for line in lines)
+    # After each of the twelve updates, once more before the record, and with every new best.
+    errors = [row.validation_error for row in run.metrics]
+    bests = sum(error < min(errors[:i], default=math.inf) for i, error in enumerate(errors))
+    lines = [line for line in said if "not saved: " in line]
+    assert len(lines) == 13 + bests
+    assert all("No space left on device" in line for line in lines)
 
 
 def check_a_record_that_cannot_be_written(package, folder):

@@ -423,8 +423,13 @@ def check_half_a_record_is_none(package, folder):
     run, *_ = write_tiny_run(package, folder)
     shutil.copytree(run.folder, run.folder.with_name(f".{run.name}-half"))
     assert [found.name for found in records.read_runs(folder)] == [run.name]
+    whole = (run.folder / "record.json").read_bytes()
     (run.folder / "record.json").write_text('{"format": ')
     with pytest.raises(ValueError, match=f"the record in .*{run.name} cannot be read: Expecting"):
+        records.read_runs(folder)
+    (run.folder / "record.json").write_bytes(whole)
+    (run.folder / "metrics.csv").write_text("iteration,epoch\n1,0.1\n")
+    with pytest.raises(ValueError, match=f"the record in .*{run.name} cannot be read: 'learning_"):
         records.read_runs(folder)
 
 

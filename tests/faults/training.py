@@ -314,14 +314,21 @@ RUNNING = [
     Fault(
         "a finished run is lost where its record cannot be written",
         "runs",
-        "    if training.finished:\n        attempt(",
-        "    if False:\n        attempt(",
+        "        if training.finished:\n            attempt(",
+        "        if False:\n            attempt(",
         running.check_a_record_that_cannot_be_written,
+    ),
+    Fault(
+        "a full disk ends the run at its best",
+        "runs",
+        "            attempt(save_checkpoint, ",
+        "            save_checkpoint(",
+        running.check_a_full_disk_ends_no_run,
     ),
     Fault(
         "the best so far is kept for the end",
         "runs",
-        "if min(training.metrics, key=lambda row: row.validation_error) is row:",
+        "if min(training.metrics, key=lambda look: look.validation_error) is row:",
         "if False:",
         running.check_the_best_so_far_is_at_hand,
     ),
@@ -394,7 +401,7 @@ FILES = [
     Fault(
         "large weights are thrown away",
         "records",
-        "os.replace(checkpoint, large_of(folder) / checkpoint.name)",
+        "os.replace(checkpoint, large / checkpoint.name)",
         "checkpoint.unlink()",
         training.check_large_checkpoints_stay_out_of_the_record,
     ),
