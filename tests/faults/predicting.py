@@ -163,8 +163,7 @@ PREDICTIONS = [
         "predictions that are not whole",
         "predict",
         "write_whole(path.resolve(), text.getvalue().encode())",
-        "path.write_text('Id,Label')\n"
-        "        write_whole(path.resolve(), text.getvalue().encode())",
+        "path.write_text('Id,Label')\n    write_whole(path.resolve(), text.getvalue().encode())",
         predicting.check_the_file,
     ),
     Fault(

@@ -64,8 +64,8 @@ TRAINING = [
     Fault(
         "training in evaluation mode",
         "update",
-        "self.network.train()\n        self._run()",
-        "self.network.eval()\n        self._run()",
+        "            self.network.train()\n        self._run()",
+        "            pass\n        self.network.eval()\n        self._run()",
         training.check_step_is_sgd_by_hand,
     ),
     Fault(
@@ -315,7 +315,7 @@ RUNNING = [
         "a finished run is lost where its record cannot be written",
         "runs",
         "        if training.finished:\n            attempt(",
-        "        if False:\n            attempt(",
+        "        if training.finished:\n            (lambda *_: None)(",
         running.check_a_record_that_cannot_be_written,
     ),
     Fault(
@@ -374,7 +374,7 @@ FILES = [
         "a write that is not whole",
         "files",
         "os.replace(beside, path)",
-        "path.write_bytes(b'')\n        os.replace(beside, path)",
+        "path.write_bytes(b'')\n            os.replace(beside, path)",
         training.check_a_failed_write_keeps_the_old_file,
     ),
     Fault(
