@@ -96,8 +96,8 @@ def choose(
             say(f"{speed} does not run here and is left out: {trouble}")
             continue
         ready[speed] = step
-        choice = len(open_to_choice) > 1 and len(ready) == 1
-        if choice and steps / _rate(step, device) < WORTH_MEASURING:
+        is_first = len(ready) == 1 < len(open_to_choice)
+        if is_first and steps / _rate(step, device) < WORTH_MEASURING:
             return speed, {}
     if not ready and compiled:
         say("going on without compiling")

@@ -49,8 +49,8 @@ def add_checkpoint(command: argparse.ArgumentParser) -> None:
 def checkpoint_at(path: Path) -> tuple[nn.Module, About]:
     """The network and what it is of, from a checkpoint or the folder of a finished run.
 
-    Raises as `load_checkpoint` does; the error says so where a run's weights are not at
-    hand, and where the file is the state of a run under way.
+    Raises as `load_checkpoint` does; the error says so where a run's weights are not at hand, and
+    where the file is the state of a run under way.
     """
     if path.is_dir():
         folder, path = path, checkpoint_of(path.resolve())

@@ -228,14 +228,13 @@ def check_states_that_do_not_fit(package, folder):
 
 
 def plan_of(package, **changes):
-    runs = part(package, "runs")
     values = {"iterations": 12, "evaluate_every": 5, "batch": 8} | changes
-    return runs.Plan("resnet20", "shapes", tiny_recipe(package, **values))
+    return part(package, "plans").Plan("resnet20", "shapes", tiny_recipe(package, **values))
 
 
 def how_in(package, folder, **changes):
     values = {"save_every": 1e9, "progress": "none", **changes}
-    return part(package, "runs").How(folder, torch.device("cpu"), **values)
+    return part(package, "plans").How(folder, torch.device("cpu"), **values)
 
 
 def make(package, plan, how, steps=None):
@@ -253,7 +252,7 @@ def check_a_state_of_another_run(package, folder):
     how = how_in(package, folder)
     plan = plan_of(package)
     assert make(package, plan, how, steps=2) is None
-    path = part(package, "runs").state_path(folder, plan)
+    path = part(package, "plans").state_path(folder, plan)
     before = path.read_bytes()
     with pytest.raises(ValueError, match=r"whose recipe is .*'lr': 0.1.* but .*'lr': 0.3.* remove"):
         make(package, plan_of(package, lr=0.3), how)
@@ -323,7 +322,7 @@ def check_a_record_that_cannot_be_written(package, folder):
 def check_one_process_a_run(package, folder):
     """A second one is turned away and changes nothing; after the first, the way is free."""
     how, plan = how_in(package, folder), plan_of(package)
-    path = part(package, "runs").state_path(folder, plan)
+    path = part(package, "plans").state_path(folder, plan)
     path.parent.mkdir(parents=True)
     half = path.with_name(f".{path.name}-half")
     half.write_text("what another process is writing")
@@ -342,11 +341,11 @@ def check_the_best_so_far_is_at_hand(package, folder):
     """While a run is under way its best iterate on validation lies beside the state, for use."""
     how, plan = how_in(package, folder), plan_of(package)
     make(package, plan, how, steps=12)  # two evaluations; the run's last is still to come
-    state = part(package, "runs").state_path(folder, plan)
+    state = part(package, "plans").state_path(folder, plan)
     tensors, kept = part(package, "resume").read_state(state)
     rows = kept["metrics"]
     best = min(rows, key=lambda row: row["validation_error"])
-    path = part(package, "runs").best_path(state)
+    path = part(package, "plans").best_path(state)
     assert path.exists()
     network, about = part(package, "checkpoint").load_checkpoint(path)
     assert len(rows) >= 2 and about.iteration == best["iteration"]
