@@ -90,8 +90,9 @@ class Row:
 
     @property
     def machines(self) -> str:
-        """What the runs were made on, in words."""
-        return "; ".join(dict.fromkeys(map(_machine, self.runs)))
+        """What the runs were made on, in words; a run that moved names all of them."""
+        machines = [machine for run in self.runs for machine in run.record["machines"]]
+        return "; ".join(dict.fromkeys(map(_machine, machines)))
 
     @property
     def resumed(self) -> int:
@@ -196,8 +197,7 @@ def _trained(recipe: Recipe) -> Recipe:
     return replace(recipe, evaluate_every=1)
 
 
-def _machine(run: Run) -> str:
-    machine = run.record["machine"]
+def _machine(machine: dict) -> str:
     if machine["gpu"]:
         return f"GPU, {machine['gpu']}"
     threads = machine["threads"]

@@ -34,7 +34,7 @@ from .files import write_whole
 from .train import SPLIT, Evaluation, Training
 
 ROOT = Path(__file__).resolve().parent.parent / "records"  # the book's own, beside the library
-FORMAT = 2
+RUN_FORMAT, MEASUREMENT_FORMAT = 3, 2
 LARGEST = 4_000_000  # bytes of a checkpoint that stands beside its record, which git keeps
 
 
@@ -106,20 +106,20 @@ def write_run(
     training: Training,
     about: About,
     source: str,
-    speed: dict[str, Any],
-    resumed_at: list[int],
+    computed: dict[str, Any],
 ) -> Run:
     """Leaves a finished run's folder, whole or not at all, and reads it back.
 
-    `about` is of the last iterate; `source` the kind of source its pictures came from; `speed` what
-    was chosen and what was measured before; `resumed_at` the iterations at which it went on after
-    a stop. OSError where the folder cannot be written.
+    `about` is of the last iterate; `source` the kind of source its pictures came from; `computed`
+    how it was made: "speed", what was chosen and what was measured before; "resumed_at", the
+    iterations at which it went on after a stop; "machines", those it was made on and "since" which
+    iteration. OSError where the folder cannot be written.
     """
     last = training.metrics[-1]
     best = min(training.metrics, key=lambda row: row.validation_error)
     network = training.network
     record = {
-        "format": FORMAT,
+        "format": RUN_FORMAT,
         **asdict(about),
         "source": source,
         "split": SPLIT,
@@ -129,11 +129,9 @@ def write_run(
         # The last iterate is what is quoted; the other was chosen by its validation error.
         "results": {"last": _result(last), "best_on_validation": _result(best)},
         "warm_up_ended": training.warm_up_ended,
-        "speed": speed,
+        **computed,
         "seconds": last.seconds,
-        "resumed_at": resumed_at,
         "versions": versions(),
-        "machine": machine(training.update.device),
     }
     large = large_of(folder)
     shutil.rmtree(large, ignore_errors=True)  # of a run whose record somebody removed
@@ -177,8 +175,8 @@ def read_run(folder: Path) -> Run:
         raise FileNotFoundError(f"there is no finished run in {folder}: it has no record.json")
     try:
         record = json.loads((folder / "record.json").read_text())
-        if record["format"] != FORMAT:
-            raise ValueError(f"it has format {record['format']!r}, and this code reads {FORMAT}")
+        if (written := record["format"]) != RUN_FORMAT:
+            raise ValueError(f"it has format {written!r}, and this code reads {RUN_FORMAT}")
         columns = fields(Evaluation)
         with (folder / "metrics.csv").open(newline="") as file:
             metrics = [
@@ -201,7 +199,7 @@ def write_measurement(name: str, command: str, rows: list[dict], root: Path = RO
     path = Path(root) / "measurements" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {
-        "format": FORMAT,
+        "format": MEASUREMENT_FORMAT,
         "command": command,
         "versions": versions(),
         "machine": machine(torch.device("cpu")),

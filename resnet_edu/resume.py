@@ -12,7 +12,7 @@ from .checkpoint import read_tensors, write_tensors
 from .train import Evaluation, Training
 
 KEY = "resnet_edu_state"  # the entry of the file's metadata that holds the numbers, as JSON
-FORMAT = 1
+FORMAT = 2
 # What an iteration leaves beside tensors; the rest of a Training is made anew from recipe and data.
 NUMBERS = (
     *("iteration", "looked_at", "rate", "seconds", "looked_seconds"),

@@ -56,6 +56,11 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
     if found:
         speed = _same(path, found[1]["about"], about, how)
         about = found[1]["about"]
+        if speed.compiled:  # begun where there is a compiler, which here there need not be
+            the_same = replace(how, **asdict(speed))
+            iterations = plan.recipe.iterations
+            speed, _ = choose_speed(network, dataset, plan.recipe, iterations, the_same, say)
+            about["speed"] |= asdict(speed)
     else:
         best_path(path).unlink(missing_ok=True)  # of a state that somebody removed
         iterations = plan.recipe.iterations
@@ -66,18 +71,12 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
             "cuda_graph": how.device.type == "cuda",
             "pictures_per_second": measured or how.measured,
         }
-        about["threads"] = torch.get_num_threads()
-        about["resumed_at"] = []
+        about["resumed_at"], about["machines"] = [], []
     training = Training(network, dataset, plan.recipe, plan.seed, how.device, speed)
     if found:
         resume.restore(training, *found)
         about["resumed_at"].append(training.iteration)
-        begun, threads = about.get("threads"), torch.get_num_threads()
-        if begun and begun != threads:
-            say(
-                f"begun with {begun} threads, going on with {threads}: what is added up in another "
-                "order is not the same to the bit"
-            )
+    _sign(about["machines"], training.iteration, how.device, say)
     after = f", after {training.iteration:,} that are done" if training.iteration else ""
     say(f"{plan.recipe.iterations:,} iterations of {plan.recipe.batch} in {speed}{after}")
     checkpoint = About(
@@ -95,12 +94,31 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
     if not training.finished:
         return None
     checkpoint = replace(checkpoint, iteration=training.iteration)
-    run = records.write_run(
-        folder, training, checkpoint, dataset.source, about["speed"], about["resumed_at"]
-    )
+    computed = {name: about[name] for name in ("speed", "resumed_at", "machines")}
+    run = records.write_run(folder, training, checkpoint, dataset.source, computed)
     for needless in (path, best_path(path)):  # only now that the record stands
         needless.unlink(missing_ok=True)
     return run
+
+
+def _sign(
+    machines: list[dict[str, Any]], iteration: int, device: torch.device, say: Callable[[str], None]
+) -> None:
+    """Adds this machine to those a run was made on, unless the last of them was one like it."""
+    here = records.machine(device)
+    if machines and {**machines[-1], **here} == machines[-1]:
+        return
+    if machines:
+        changed = [
+            f"{name} {machines[-1][name]}, now {value}"
+            for name, value in here.items()
+            if machines[-1][name] != value
+        ]
+        say(
+            f"begun on another machine ({'; '.join(changed)}): what is added up in another order "
+            "is not the same to the bit"
+        )
+    machines.append({"since": iteration, **here})
 
 
 def choose_speed(

@@ -68,7 +68,7 @@ def write_run(root, network, dataset, recipe, seed, seen, classes="abcdefghij"):
         checks.about(resnet_edu, network=network, dataset=dataset, recipe=recipe, seed=seed),
         classes=tuple(classes),
     )
-    record = {"format": records.FORMAT, **asdict(about), "recipe": {"name": recipe}}
+    record = {"format": records.RUN_FORMAT, **asdict(about), "recipe": {"name": recipe}}
     (folder / "record.json").write_text(json.dumps(record | {"pictures_seen": seen}))
     (folder / "metrics.csv").write_text("")
     torch.manual_seed(seed)

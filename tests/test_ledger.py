@@ -17,6 +17,7 @@ from resnet_edu.show.curves import draw_curves
     [
         checks.check_seeds_share_a_row,
         checks.check_one_seed_has_no_spread,
+        checks.check_all_machines_are_named,
         checks.check_what_differs_has_its_own_row,
         checks.check_a_name_means_one_thing,
         checks.check_the_paper_where_it_applies,

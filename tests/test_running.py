@@ -41,6 +41,8 @@ def test_running(check):
         checks.check_the_last_good_state_stays,
         checks.check_states_that_do_not_fit,
         checks.check_a_state_of_another_run,
+        checks.check_a_run_that_moves,
+        checks.check_a_compiled_run_without_a_compiler,
         checks.check_a_full_disk_ends_no_run,
         checks.check_a_record_that_cannot_be_written,
         checks.check_one_process_a_run,

@@ -12,6 +12,7 @@ import pytest
 from . import part
 
 HALF, END = 0.5, 1.0  # where in a run the made-up curves have their rows
+A_CPU = {"since": 0, "cpu": "a CPU", "threads": 2, "gpu": None}
 
 
 def write_run(
@@ -33,7 +34,7 @@ def write_run(
     values = json.loads(json.dumps(asdict(recipes.by_name(recipe)))) | (settings or {})
     last = {"iteration": values["iterations"], "test_error": error}
     record = {
-        "format": records.FORMAT,
+        "format": records.RUN_FORMAT,
         "network": network,
         "dataset": dataset,
         "fingerprint": f"of {dataset}",
@@ -45,7 +46,7 @@ def write_run(
         "speed": {"precision": precision},
         "seconds": 600.0 * (1 + seed),
         "resumed_at": [],
-        "machine": {"cpu": "a CPU", "threads": 2, "gpu": None},
+        "machines": [A_CPU],
         **changes,
     }
     place = folder / "runs" / (name or records.run_name(network, dataset, recipe, seed))
@@ -86,10 +87,19 @@ def check_seeds_share_a_row(package, folder):
 
 
 def check_one_seed_has_no_spread(package, folder):
-    gpu = {"cpu": "a CPU", "threads": 2, "gpu": "a card"}
-    write_run(package, folder, error=8.25, machine=gpu)
+    write_run(package, folder, error=8.25)
     (row,) = rows_in(package, folder)
-    assert (row.error, row.spread, row.machines) == (8.25, None, "GPU, a card")
+    assert (row.error, row.spread) == (8.25, None)
+
+
+def check_all_machines_are_named(package, folder):
+    """Those of a run that moved, and those of other seeds; each once."""
+    card, one = A_CPU | {"since": 7, "gpu": "a card"}, A_CPU | {"threads": 1}
+    write_run(package, folder, machines=[A_CPU, card], resumed_at=[7])
+    write_run(package, folder, seed=1, machines=[one])
+    write_run(package, folder, seed=2)
+    (row,) = rows_in(package, folder)
+    assert row.machines == "CPU, a CPU, 2 threads; GPU, a card; CPU, a CPU, 1 thread"
 
 
 def check_what_differs_has_its_own_row(package, folder):

@@ -276,6 +276,50 @@ def check_a_state_of_another_run(package, folder):
     assert run.record["resumed_at"] == [2] and not path.exists()
 
 
+def check_a_run_that_moves(package, folder):
+    """Each machine has its name in the record, and whoever goes on elsewhere is told."""
+    plan, said = plan_of(package), []
+    here = {"cpu": "a CPU", "cores": 4, "threads": 2, "gpu": None}
+    there = here | {"cpu": "another CPU", "threads": 3}
+    how = how_in(package, folder, progress="lines")
+    for machine, steps in ((here, 2), (here, 2), (there, 3), (there, None)):
+        with (
+            patch.object(part(package, "records"), "machine", lambda device, it=machine: it),
+            patch("builtins.print", lambda line, **_: said.append(line)),
+        ):
+            run = make(package, plan, how, steps)
+    assert run.record["machines"] == [{"since": 0, **here}, {"since": 4, **there}]
+    assert run.record["resumed_at"][:2] == [2, 4] and len(run.record["resumed_at"]) == 3
+    (line,) = [line for line in said if "another machine" in line]
+    assert "(cpu a CPU, now another CPU; threads 2, now 3)" in line
+
+
+def check_a_compiled_run_without_a_compiler(package, folder):
+    """Begun where there is one, it goes on where there is none, says so, and ends the same."""
+    plan, said, ends = plan_of(package), [], []
+    for compiler in (True, False):
+        root = folder / str(compiler)
+        how = how_in(package, root, precision="float32", compiled=True, progress="lines")
+        with patch.object(torch, "compile", lambda function: function):
+            make(package, plan, how, steps=2)
+        # Where it goes on nothing is asked for, so that what the state says is done.
+        how = how_in(package, root, progress="lines")
+        end = {} if compiler else {"side_effect": RuntimeError("no compiler found")}
+        with (
+            patch.object(torch, "compile", **(end or {"new": lambda function: function})),
+            patch("builtins.print", lambda line, **_: said.append(line)),
+        ):
+            try:
+                run = make(package, plan, how)
+            except RuntimeError as error:
+                pytest.fail(f"the run ended: {error}")
+        assert run.record["speed"]["compiled"] == compiler
+        assert any("going on without compiling" in line for line in said) != compiler
+        ends.append(part(package, "checkpoint").load_checkpoint(run.checkpoint)[0])
+    for ours, theirs in zip(*(network.parameters() for network in ends), strict=True):
+        assert torch.equal(ours, theirs)
+
+
 def check_a_full_disk_ends_no_run(package, folder):
     """The states in between cannot be saved; the run goes on to its end."""
     full = OSError(errno.ENOSPC, "No space left on device")

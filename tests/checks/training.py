@@ -339,8 +339,12 @@ def write_tiny_run(package, root, training=None):
     training, records = training or tiny_training(package), part(package, "records")
     training.run(on_evaluation=silent)
     folder = records.prepare(root, records.run_name("resnet20", "shapes", "tiny", 7))
-    speed = {"precision": "float32", "compiled": False}
-    return records.write_run(folder, training, about(package), "drawn", speed, [3, 4]), training
+    computed = {
+        "speed": {"precision": "float32", "compiled": False},
+        "resumed_at": [3, 4],
+        "machines": [{"since": 0, **records.machine(torch.device("cpu"))}],
+    }
+    return records.write_run(folder, training, about(package), "drawn", computed), training
 
 
 def check_records_round_trip(package, folder):

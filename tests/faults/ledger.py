@@ -20,6 +20,13 @@ LEDGER = [
         ledgers.check_one_seed_has_no_spread,
     ),
     Fault(
+        "only the machine a run ended on",
+        "ledger",
+        """for machine in run.record["machines"]]""",
+        """for machine in run.record["machines"][-1:]]""",
+        ledgers.check_all_machines_are_named,
+    ),
+    Fault(
         "the best iterate is quoted",
         "records",
         """self.record["results"]["last"]["test_error"]""",

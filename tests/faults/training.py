@@ -277,6 +277,27 @@ RUNNING = [
         running.check_a_state_of_another_run,
     ),
     Fault(
+        "only the machine a run ended on is kept",
+        "runs",
+        "    machines.append({",
+        "    machines[:] = []\n    machines.append({",
+        running.check_a_run_that_moves,
+    ),
+    Fault(
+        "every stop counts as another machine",
+        "runs",
+        "if machines and {**machines[-1], **here} == machines[-1]:",
+        "if False:",
+        running.check_a_run_that_moves,
+    ),
+    Fault(
+        "what was compiled is compiled for ever",
+        "runs",
+        "if speed.compiled:",
+        "if False:",
+        running.check_a_compiled_run_without_a_compiler,
+    ),
+    Fault(
         "a full disk ends the run",
         "runs",
         "except OSError as error:  # a full disk",
