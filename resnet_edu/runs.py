@@ -52,18 +52,16 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
     dataset = data.load(plan.dataset)
     torch.manual_seed(plan.seed)
     network = resnet.by_name(plan.network, len(dataset.classes))
-    about = _describe(plan, how, dataset)
+    about, iterations = _describe(plan, how, dataset), plan.recipe.iterations
     if found:
         speed = _same(path, found[1]["about"], about, how)
         about = found[1]["about"]
         if speed.compiled:  # begun where there is a compiler, which here there need not be
             the_same = replace(how, **asdict(speed))
-            iterations = plan.recipe.iterations
             speed, _ = choose_speed(network, dataset, plan.recipe, iterations, the_same, say)
             about["speed"] |= asdict(speed)
     else:
         best_path(path).unlink(missing_ok=True)  # of a state that somebody removed
-        iterations = plan.recipe.iterations
         speed, measured = choose_speed(network, dataset, plan.recipe, iterations, how, say)
         about["speed"] = {
             **asdict(speed),
@@ -78,7 +76,7 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
         about["resumed_at"].append(training.iteration)
     _sign(about["machines"], training.iteration, how.device, say)
     after = f", after {training.iteration:,} that are done" if training.iteration else ""
-    say(f"{plan.recipe.iterations:,} iterations of {plan.recipe.batch} in {speed}{after}")
+    say(f"{iterations:,} iterations of {plan.recipe.batch} in {speed}{after}")
     checkpoint = About(
         network=plan.network,
         classes=dataset.classes,

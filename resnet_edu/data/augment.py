@@ -45,7 +45,7 @@ def crop_and_flip(images: Tensor, top: Tensor, left: Tensor, flip: Tensor) -> Te
     rows = top[:, None] + down  # (N, H)
     columns = left[:, None] + torch.where(flip[:, None], across.flip(0), across)  # (N, W)
     pixel = rows[:, :, None] * (width + 2 * PAD) + columns[:, None, :]  # (N, H, W)
-    # One gather over flattened pictures: indexing with four tensors takes seven times as long.
+    # One gather over flattened pictures: indexing with four tensors is slower.
     index = pixel.view(n, 1, -1).expand(-1, channels, -1)
     return padded.view(n, channels, -1).gather(2, index).view(images.shape)
 
