@@ -52,15 +52,16 @@ def draw_curves(runs: Sequence[Run]) -> Drawing:
 def _top(runs: Sequence[Run]) -> int:
     """The error at the top of the axes: twice the worst at the end, as the paper's 20 % are.
 
-    A one-cycle run is short and has no flat part to look at; there it is the worst of all.
+    A worst that is far off would press the others flat: never more than 20 points above it. A
+    one-cycle run is short and has no flat part to look at; there it is the worst of all.
     """
     if recipe_of(runs[0]).schedule == "one-cycle":
         errors = [error for run in runs for row in run.metrics for error in _errors(row)]
         worst = max(error for error in errors if not math.isnan(error))
     else:
-        worst = 2 * max(
-            error for run in runs for error in (run.test_error, *_errors(run.metrics[-1]))
-        )
+        ends = (error for run in runs for error in (run.test_error, *_errors(run.metrics[-1])))
+        worst = max(ends)
+        worst = min(2 * worst, worst + 20)
     return max(5, min(100, 5 * math.ceil(worst / 5)))
 
 

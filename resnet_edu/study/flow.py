@@ -35,7 +35,9 @@ PICTURES = 128
 SEEDS = range(3)
 DEPTHS = (20, 56, 110)
 NETWORKS = ("plain20", "resnet20", "plain56", "resnet56")
-RUNS = tuple(f"{name}-cifar10-short-s0" for name in ("plain20", "resnet20", "plain32", "resnet32"))
+RUNS = tuple(
+    f"{kind}{depth}-cifar10-short-s0" for depth in (20, 32, 56) for kind in ("plain", "resnet")
+)
 LOOKS = (0, 1, 2, 3, 5, 10, 20, 40, 60, 100, 200, 400, 1000, 2000, 4000)
 FEW = 16  # pictures whose neighbourhood is looked at
 STEPS = (1e-4, 1e-2)  # of the way from one to another

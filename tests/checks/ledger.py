@@ -219,6 +219,12 @@ def check_curves(package, folder):
     assert "plain-20 ends at 10.00 on test pictures and 4.00 on training" in drawing.alt
     for words in ("CIFAR-10", "recipe paper", "10.00 % plain, 5.00 % residual", "float32"):
         assert words in drawing.caption
+    write_run(package, folder / "far", "plain56", error=50.0)
+    write_run(package, folder / "far", "resnet56", error=5.0)
+    drawing = curves.draw_curves(runs_in(package, folder / "far"))
+    (_, test), _, _ = shapes_of(drawing.svgs[0])
+    # Here they end at 70 %; at twice 50 little would be left for the other panel.
+    assert points(test)[-1][1] == pytest.approx(height * 2 / 7, abs=0.06)
 
 
 def check_what_was_not_measured_is_not_drawn(package, folder):

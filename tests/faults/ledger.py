@@ -146,6 +146,13 @@ LEDGER = [
         ledgers.check_curves,
     ),
     Fault(
+        "one bad end presses all others flat",
+        "show.curves",
+        "worst = min(2 * worst, worst + 20)",
+        "worst = 2 * worst",
+        ledgers.check_curves,
+    ),
+    Fault(
         "an error that was not measured is drawn",
         "show.curves",
         "if math.isnan(error):",
