@@ -127,7 +127,7 @@ def test_a_folder_without_a_run(tmp_path):
 
 def test_a_record_of_another_format(tmp_path):
     (tmp_path / "record.json").write_text('{"format": 99}')
-    with pytest.raises(ValueError, match="it has format 99, and this code reads 2"):
+    with pytest.raises(ValueError, match="it has format 99, and this code reads 3"):
         records.read_run(tmp_path)
 
 
