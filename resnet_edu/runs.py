@@ -104,14 +104,15 @@ def _sign(
 ) -> None:
     """Adds this machine to those a run was made on, unless the last of them was one like it."""
     here = records.machine(device)
-    if machines and {**machines[-1], **here} == machines[-1]:
-        return
     if machines:
+        before = machines[-1]
         changed = [
-            f"{name} {machines[-1][name]}, now {value}"
+            f"{name} {before[name]}, now {value}"
             for name, value in here.items()
-            if machines[-1][name] != value
+            if before[name] != value
         ]
+        if not changed:
+            return
         say(
             f"begun on another machine ({'; '.join(changed)}): what is added up in another order "
             "is not the same to the bit"

@@ -28,7 +28,7 @@ from ..records import ROOT, read_run, write_measurement
 from ..resnet import by_name
 from ..train import Training
 from .shattering import cosines
-from .specimens import few, rounded, without_batch_norm
+from .specimens import drawn, few, rounded, without_batch_norm
 
 COMMAND = "python -m resnet_edu.study.flow"
 PICTURES = 128
@@ -182,12 +182,11 @@ def trained(dataset: Dataset) -> list[dict]:
     rows = []
     for name in RUNS:
         run = read_run(ROOT / "runs" / name)
-        torch.manual_seed(run.record["seed"])
-        drawn = by_name(run.record["network"])
+        begun = drawn(run)
         ended = load_checkpoint(run.checkpoint)[0].train()
-        for iteration, network in ((0, drawn), (run.record["iteration"], ended)):
+        for iteration, network in ((0, begun), (run.record["iteration"], ended)):
             row = {"run": name, "network": run.record["network"], "iteration": iteration}
-            row |= {"turned": turned(network, drawn)}
+            row |= {"turned": turned(network, begun)}
             rows.append(row | row_of(observe(network, pictures, labels)))
             print(name, iteration, flush=True)
     return rows

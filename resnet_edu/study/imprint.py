@@ -9,7 +9,6 @@ elsewhere, which is one of the things measured.
 
 from collections.abc import Iterator
 
-import torch
 from torch import nn
 
 from .. import data
@@ -17,10 +16,10 @@ from ..checkpoint import load_checkpoint
 from ..data import Dataset
 from ..ledger import precision_of, recipe_of
 from ..records import ROOT, Run, read_run, write_measurement
-from ..resnet import by_name
 from ..speed import Speed
 from ..train import Training
 from .flow import turned
+from .specimens import drawn
 
 COMMAND = "python -m resnet_edu.study.imprint"
 RUNS = tuple(f"{name}-cifar10-short-s0" for name in ("plain56", "resnet56"))
@@ -29,10 +28,8 @@ AFTER = (0, 1, 2, 5, 20)  # updates
 
 def beginnings(run: Run, precision: str, dataset: Dataset) -> Iterator[tuple[int, nn.Module]]:
     """The run's network after so many updates, made again in that precision."""
-    torch.manual_seed(run.record["seed"])
-    network = by_name(run.record["network"], len(dataset.classes))
     seed, speed = run.record["seed"], Speed(precision)
-    training = Training(network, dataset, recipe_of(run), seed, speed=speed)
+    training = Training(drawn(run), dataset, recipe_of(run), seed, speed=speed)
     for iteration in range(AFTER[-1] + 1):
         if iteration in AFTER:
             yield iteration, training.network

@@ -21,11 +21,10 @@ from ..data import Dataset
 from ..evaluate import evaluate
 from ..ledger import precision_of, recipe_of
 from ..records import ROOT, Run, read_run, write_measurement
-from ..resnet import by_name
 from ..speed import Speed
 from ..train import Training
 from .flow import PICTURES, observe, turned
-from .specimens import few, rounded
+from .specimens import drawn, few, rounded
 
 COMMAND = "python -m resnet_edu.study.lengthened"
 RUN = "plain56-cifar10-short-s0"
@@ -53,8 +52,7 @@ def learn(run: Run, dataset: Dataset) -> Iterator[dict]:
     `validation` that on the validation pictures; `turned` the cosine between each layer's weights
     and those it began with.
     """
-    torch.manual_seed(run.record["seed"])
-    network = by_name(run.record["network"], len(dataset.classes))
+    network = drawn(run)
     lengthen(network, *few(dataset, PICTURES))
     begun = copy.deepcopy(network)
     seed, speed = run.record["seed"], Speed(precision_of(run))

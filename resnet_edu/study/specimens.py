@@ -3,9 +3,12 @@
 import copy
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor, nn
 
 from ..data import Dataset, normalise
+from ..records import Run
+from ..resnet import by_name
 
 
 def few(dataset: Dataset, pictures: int) -> tuple[Tensor, Tensor]:
@@ -19,6 +22,12 @@ def few(dataset: Dataset, pictures: int) -> tuple[Tensor, Tensor]:
         raise ValueError(f"pictures must be 1 to {len(training):,}, not {pictures}")
     chosen = training[:pictures]
     return normalise(chosen.images, dataset.mean, dataset.std), chosen.labels
+
+
+def drawn(run: Run) -> nn.Module:
+    """The network of a finished run as it was before its first update."""
+    torch.manual_seed(run.record["seed"])
+    return by_name(run.record["network"], len(run.record["classes"]))
 
 
 def without_batch_norm(network: nn.Module) -> nn.Module:

@@ -4,7 +4,7 @@ import copy
 import errno
 import math
 import os
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 import torch
@@ -304,9 +304,9 @@ def check_a_compiled_run_without_a_compiler(package, folder):
             make(package, plan, how, steps=2)
         # Where it goes on nothing is asked for, so that what the state says is done.
         how = how_in(package, root, progress="lines")
-        end = {} if compiler else {"side_effect": RuntimeError("no compiler found")}
+        missing = Mock(side_effect=RuntimeError("no compiler found"))
         with (
-            patch.object(torch, "compile", **(end or {"new": lambda function: function})),
+            patch.object(torch, "compile", (lambda function: function) if compiler else missing),
             patch("builtins.print", lambda line, **_: said.append(line)),
         ):
             try:
