@@ -194,23 +194,29 @@ def block_parameters(in_channels, channels, shortcut):
 """
 
 
-def answers(first: str) -> nbformat.NotebookNode:
-    """A short notebook with two exercises: `first` answers the one, the other is broken."""
-    cell = nbformat.v4.new_code_cell
-    call = "exercises.block_parameters(block_parameters)"
-    return nbformat.v4.new_notebook(
-        cells=[
-            cell("from resnet_edu.exercises import residual_block as exercises"),
-            cell(first + call, outputs=[]),
-            cell("exercises.make_identity(nobody_wrote_this)"),
-        ]
-    )
+CHECK = "exercises.block_parameters"
+CALL = f"{CHECK}(block_parameters)"
+
+
+def answers(*sources: str) -> nbformat.NotebookNode:
+    """A notebook with a chapter's exercises imported, and cells of these sources."""
+    first = "from resnet_edu.exercises import residual_block as exercises"
+    cells = [nbformat.v4.new_code_cell(source) for source in (first, *sources)]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def marked(folder, *options) -> tuple[subprocess.CompletedProcess, dict]:
+    """What `mark.py` does with the notebooks in a folder; mark and words by notebook and check."""
+    done = run("mark", *options, *sorted(folder.glob("*.ipynb")))
+    head, *rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert tuple(head) == mark.COLUMNS
+    assert len({tuple(row[:2]) for row in rows}) == len(rows)
+    return done, {(path, name): (given, words) for path, name, given, words in rows}
 
 
 def test_marks_are_what_the_checks_say(tmp_path):
-    wrong = RIGHT.replace(" + 4 * channels", "")
-    for name, answer in {"a": RIGHT, "b": wrong}.items():
-        notebook = answers(answer)
+    for name, answer in {"a": RIGHT, "b": RIGHT.replace(" + 4 * channels", "")}.items():
+        notebook = answers(answer + CALL, "exercises.make_identity(nobody_wrote_this)")
         stored = nbformat.v4.new_output(
             "execute_result", data={"text/plain": "Right. I say so."}, execution_count=1
         )
@@ -218,21 +224,68 @@ def test_marks_are_what_the_checks_say(tmp_path):
         nbformat.write(notebook, tmp_path / f"{name}.ipynb")
     before = (tmp_path / "a.ipynb").read_bytes()
     (tmp_path / "c.ipynb").write_text("no notebook")
-    done = run("mark", *sorted(tmp_path.glob("*.ipynb")))
+    done, marks = marked(tmp_path)
     assert done.returncode == 1 and "c.ipynb cannot be read as a notebook" in done.stderr
-    rows = [line.split("\t") for line in done.stdout.splitlines()]
-    assert tuple(rows[0]) == mark.COLUMNS
-    marks = {(row[0], row[1]): (row[2], row[3]) for row in rows[1:]}
-    assert marks["a.ipynb", "block_parameters"][0] == "right"
-    assert marks["b.ipynb", "block_parameters"][0] == "not yet"
-    assert "NameError" in marks["a.ipynb", "make_identity"][1]
-    assert marks["a.ipynb", "make_identity"][0] == "no answer"
+    a, b = (str(tmp_path / f"{name}.ipynb") for name in "ab")
+    assert marks[a, "block_parameters"][0] == "right"
+    assert marks[b, "block_parameters"][0] == "not yet"
+    assert "the convolutions alone" in marks[b, "block_parameters"][1]
+    assert marks[a, "make_identity"][0] == "failed"
+    assert "NameError" in marks[a, "make_identity"][1]
+    assert marks[a, "bottleneck"] == ("no answer", "its cell is gone")
     assert (tmp_path / "a.ipynb").read_bytes() == before
 
 
-def test_cell_that_hangs_is_given_up(tmp_path):
-    nbformat.write(answers("import time; time.sleep(60)\n"), tmp_path / "a.ipynb")
-    done = run("mark", "--seconds", "2", tmp_path / "a.ipynb")
+def test_mark_does_not_hang_on_how_the_check_was_asked(tmp_path):
+    stub = "def block_parameters(in_channels, channels, shortcut):\n    ...\n\n\n"
+    sources = {
+        "stub": (stub + CALL,),
+        "behind": (RIGHT + CALL + "\nprint('hello')\n3",),
+        "printed": (RIGHT + f"print({CALL})",),
+        "kept": (RIGHT + f"verdict = {CALL}",),
+        "two tries": (stub + CALL, RIGHT + CALL, "exercises.block_parameters(None)"),
+        "no Python": ("def block_parameters(:\n    3\n" + CALL,),
+        "magic": (RIGHT + "%precision 3\n" + CALL,),
+        "in a function": (f"{RIGHT}def look(f):\n    return {CHECK}(f)\nlook(block_parameters)",),
+        "two at once": (f"{RIGHT}exercises.make_identity(None)\n{CALL}",),
+    }
+    for name, cells in sources.items():
+        nbformat.write(answers(*cells), tmp_path / f"{name}.ipynb")
+    _, marks = marked(tmp_path)
+    found = {
+        name: marks[str(tmp_path / f"{name}.ipynb"), "block_parameters"][0] for name in sources
+    }
+    assert found == {
+        **dict.fromkeys(sources, "right"),
+        "stub": "no answer",
+        "no Python": "failed",
+    }
+    stub, both = (str(tmp_path / f"{name}.ipynb") for name in ("stub", "two at once"))
+    assert "Nothing is here so far" in marks[stub, "block_parameters"][1]
+    assert marks[both, "make_identity"][0] == "not yet"
+
+
+def test_cell_that_hangs_costs_no_other_exercise(tmp_path):
+    hangs = "import time; time.sleep(60)\nexercises.make_identity(None)"
+    nbformat.write(answers(hangs, RIGHT + CALL), tmp_path / "a.ipynb")
+    # One that cannot be interrupted ends the run, or it would never end.
+    stubborn = """\
+import time
+while True:
+    try:
+        time.sleep(1)
+    except KeyboardInterrupt:
+        pass
+exercises.make_identity(None)"""
+    nbformat.write(answers(stubborn, RIGHT + CALL), tmp_path / "b.ipynb")
+    dies = "import os; os._exit(1)\nexercises.make_identity(None)"
+    nbformat.write(answers(dies, RIGHT + CALL), tmp_path / "c.ipynb")
+    done, marks = marked(tmp_path, "--seconds", "5")
     assert done.returncode == 0
-    assert [line.split("\t")[2] for line in done.stdout.splitlines()[1:]] == ["no answer"] * 2
-    assert "the run ended before it" in done.stdout
+    a, b, c = (str(tmp_path / f"{name}.ipynb") for name in "abc")
+    assert marks[a, "make_identity"] == ("failed", "took more than 5 seconds")
+    assert marks[a, "block_parameters"][0] == "right"
+    assert marks[b, "make_identity"] == ("failed", "took more than 5 seconds")
+    assert marks[b, "block_parameters"] == ("failed", "a cell before it could not be stopped")
+    assert marks[c, "make_identity"] == ("failed", "the kernel died")
+    assert marks[c, "block_parameters"] == ("failed", "the kernel had died before it")
