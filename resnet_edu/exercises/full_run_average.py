@@ -1,7 +1,9 @@
 """The check of the exercise card in *The full run* that is about a mean of iterates."""
 
 import copy
+from collections import deque
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -36,7 +38,7 @@ def average(answer: type) -> Verdict:
         network = lived_in(ResNet(BasicBlock, (1, 1), (4, 8)).double())
         start = copy.deepcopy(network).eval()
         views = torch.randn(6, 3, 8, 8, dtype=torch.float64)
-        iterates = [_weights(network)]
+        iterates, held = [_weights(network)], []
         try:
             ours = answer(network, DECAY)
             for step in range(1, STEPS + 1):
@@ -46,6 +48,7 @@ def average(answer: type) -> Verdict:
                 if fault := _touched(network, before, "add"):
                     return Verdict(False, fault)
                 iterates.append(_weights(network))
+                held.append(_numbers(getattr(ours, "__dict__", {})))
                 if step not in (1, STEPS - 1, STEPS):
                     continue
                 result = ours.result(views)
@@ -65,6 +68,12 @@ def average(answer: type) -> Verdict:
             return raised(error)
         if _touched(kept, then, ""):
             return Verdict(False, "A result has changed when more was added. Give away a copy.")
+        if held[-1] > held[1]:
+            return Verdict(
+                False,
+                f"Right, but you hold {held[1]:,} numbers after two iterates and {held[-1]:,} "
+                f"after {STEPS}. One tensor a parameter is enough.",
+            )
     return Verdict(True, "Six iterates, the newest count most, and what is remembered fits them.")
 
 
@@ -81,6 +90,19 @@ def _shake(network: nn.Module) -> None:
 
 def _weights(network: nn.Module) -> Tensor:
     return torch.cat([w.detach().flatten() for w in network.parameters()])
+
+
+def _numbers(thing: object) -> int:
+    """How many numbers there are in what somebody keeps."""
+    if isinstance(thing, Tensor):
+        return thing.numel()
+    if isinstance(thing, np.ndarray):
+        return thing.size
+    if isinstance(thing, nn.Module):
+        return _numbers(thing.state_dict())
+    if isinstance(thing, dict):
+        return sum(map(_numbers, thing.values()))
+    return sum(map(_numbers, thing)) if isinstance(thing, (list, tuple, set, deque)) else 0
 
 
 def _touched(network: nn.Module, before: dict[str, Tensor], method: str) -> str:

@@ -1,13 +1,13 @@
 """The checks of the exercise cards in *Pictures in*."""
 
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from . import Verdict, ask, check, nothing, own_dice, raised
+from .pictures_in_spread import Watch, first_of
+from .pictures_in_spread import mean_and_std as mean_and_std
 
 LOOKS = torch.tensor([1, 2, 30, 182, 2000], dtype=torch.float64)
 
@@ -36,124 +36,13 @@ def different_views(answer: Callable[[int], float]) -> Verdict:
         "That is how many there are, however often one looks.": [truth * 0 + 162],
         "An expectation need not be a whole number: do not round.": [truth.round(), truth.floor()],
     }
-    why = _first(known, given, "What is the chance that one view has not come in so many looks?")
+    why = first_of(known, given, "What is the chance that one view has not come in so many looks?")
     return Verdict(False, f"After 182 looks you expect {given[3]:.4g} views. {why}")
 
 
 def _views(of: int) -> Tensor:
     """How many of `of` equally likely views one expects to have met, after each of LOOKS."""
     return of * (1 - (1 - 1 / of) ** LOOKS)
-
-
-def _first(known: dict[str, list[Tensor]], given: Tensor, otherwise: str) -> str:
-    """The first message one of whose answers is the one given."""
-    for message, answers in known.items():
-        if any(torch.allclose(given, answer, rtol=1e-4) for answer in answers):
-            return message
-    return otherwise
-
-
-def mean_and_std(answer: Callable[[Iterator[Tensor]], tuple]) -> Verdict:
-    """Checks `answer(batches)`: mean and deviation of all pixels, from a stream of batches."""
-    with own_dice():
-        batches = _batches()
-    watch, kept = _Watch(), []
-    try:
-        with watch:
-            given = answer(_stream(batches, kept))
-        if given is None:
-            return nothing(answer)
-        mean, std = (torch.as_tensor(part).double().reshape(3) for part in given)
-    except Exception as error:
-        return raised(error)
-    if fault := _why_not_spread(mean, std, batches):
-        return Verdict(False, fault)
-    if any(kept) or watch.joined >= sum(batch.numel() for batch in batches):
-        return Verdict(False, "Right, but you hold all pictures at once: let each batch go.")
-    return Verdict(True, "Three means and three deviations, and never more than a batch in memory.")
-
-
-def _batches() -> list[Tensor]:
-    """Three batches of different sizes; pictures of different brightness, channels too."""
-    tint, contrast = torch.tensor([[0, 9, 30], [10, 20, 6]])[:, None, :, None, None]
-    batches = []
-    for count, low in ((7, 90), (4, 150), (2, 10)):
-        brightness = torch.randint(low, low + 60, (count, 3, 1, 1))
-        grain = torch.randint(0, 16, (count, 3, 4, 4)) * contrast // 10
-        batches.append((brightness + tint + grain).to(torch.uint8))
-    return batches
-
-
-def _stream(batches: list[Tensor], kept: list[bool]) -> Iterator[Tensor]:
-    """Copies of the batches, once; `kept` learns whether one was still held two batches later."""
-    given = []
-    for batch in batches:
-        copy = batch.clone()
-        given.append(weakref.ref(copy))
-        yield copy
-        del copy
-        kept.append(any(earlier() is not None for earlier in given[:-1]))
-
-
-class _Watch(TorchFunctionMode):
-    """Counts the calls into torch, and the numbers in the largest tensor that was joined."""
-
-    calls = joined = 0
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        self.calls += 1
-        result = func(*args, **(kwargs or {}))
-        if func in (torch.cat, torch.stack):
-            self.joined = max(self.joined, result.numel())
-        return result
-
-
-def _why_not_spread(mean: Tensor, std: Tensor, batches: list[Tensor]) -> str:
-    """What is wrong with mean and deviation, or "" if nothing is."""
-    pixels = torch.cat(batches).double() / 255
-    flat = pixels.transpose(0, 1).flatten(1)  # (3, all pixels of a channel)
-    true_mean, true_std = flat.mean(1), flat.std(1, correction=0)
-    parts = [batch.double() / 255 for batch in batches]
-    in_bytes, mixed = "In units of 0 … 1, please: 255 is 1.", "Do not mix the three channels."
-    near = f"The mean should be near {_three(true_mean)}, not {_three(mean)}."
-    known = {
-        "": [true_mean],
-        in_bytes: [255 * true_mean],
-        mixed: [flat.mean().expand(3)],
-        "Batches of 7, 4 and 2 pictures do not weigh the same: your mean is that of their means.": [
-            torch.stack([part.mean((0, 2, 3)) for part in parts]).mean(0)
-        ],
-    }
-    if fault := _first(known, mean, near):
-        return fault
-    wrapped = torch.cat(batches).pow(2).double().mean((0, 2, 3)) / 255**2 - true_mean**2
-    if bool(std.isnan().any()) or torch.allclose(std, wrapped.abs().sqrt()):
-        return "A byte times a byte is a byte again, and wraps round at 256: make floats first."
-    weights, own, by_batch = torch.tensor([[7.0], [4.0], [2.0]]).double() / 13, [], []
-    for less in (0, 1):
-        own.append(pixels.std((2, 3), correction=less).mean(0))
-        each = torch.stack([part.var((0, 2, 3), correction=less) for part in parts])
-        by_batch += [each.sqrt().mean(0), (weights * each.sqrt()).sum(0)]
-        by_batch += [each.mean(0).sqrt(), (weights * each).sum(0).sqrt()]
-    known = {
-        "": [true_std],
-        "You divide by n − 1. These are all pixels, no sample of them.": [flat.std(1)],
-        "That is the variance. Its root is the deviation.": [true_std**2],
-        in_bytes: [255 * true_std],
-        mixed: [flat.std(correction=0).expand(3)],
-        "Each picture's own deviation, averaged: the number everybody copies.": own,
-        "You average over batches. What differs between the batches is lost that way.": by_batch,
-        "What differs between the pictures is missing: that is the spread within them.": [
-            pixels.var((2, 3), correction=0).mean(0).sqrt()
-        ],
-    }
-    return _first(
-        known, std, f"The deviation should be near {_three(true_std)}, not {_three(std)}."
-    )
-
-
-def _three(values: Tensor) -> str:
-    return f"({', '.join(f'{value:.4f}' for value in values)})"
 
 
 @check
@@ -178,7 +67,7 @@ def cutout(answer: Callable[..., Tensor]) -> Verdict:
 
 
 def _calls(answer: Callable[..., Tensor], *arguments: Tensor) -> int:
-    with _Watch() as watch:
+    with Watch() as watch:
         answer(*arguments, 4)
     return watch.calls
 

@@ -27,6 +27,7 @@ def insert(answer: Insert) -> Verdict:
         before = copy.deepcopy(network)
         with torch.no_grad():
             right = network(views)
+            network.train()  # whoever sends the views through a copy must say in which mode
             for stage, position in PLACES:
                 where = f"For stage {stage}, position {position}: "
                 try:
@@ -49,6 +50,8 @@ def _touched(network: ResNet, before: ResNet) -> str:
     """What has become of the network that was given, or ""."""
     if any(len(a) != len(b) for a, b in zip(network.stages, before.stages, strict=True)):
         return "the network you were given has the new block itself. Work on a deep copy."
+    if not all(module.training for module in network.modules()):
+        return "the network you were given was in training mode, and is not any more."
     now, then = network.state_dict(), before.state_dict()
     if any(not torch.equal(now[name], then[name]) for name in then):
         return "what the given network's batch norms remember has changed: is it in training mode?"

@@ -26,7 +26,7 @@ def rates(answer: Callable[..., Sequence[float]]) -> Verdict:
     edge = [90.0] * 5 + [80.0] * 10 + [79.0] * 25
     after_a_milestone = [90.0] * 22 + [70.0] * 18
     runs = [_Run(errors) for errors in (late, relapse, edge, after_a_milestone, [90.0] * 40, [])]
-    runs.append(_Run([75.0] * 4 + [55.0] * 16, 0.2, (9, 15), below=60, look=4))
+    runs.append(_Run([75.0] * 4 + [55.0] * 16, 0.2, (9, 12, 15), below=60, look=4))
     given = []
     for run in runs:
         rate = ask(answer, *run._replace(errors=list(run.errors)))
@@ -42,7 +42,7 @@ def rates(answer: Callable[..., Sequence[float]]) -> Verdict:
         return Verdict(
             False,
             "Right for lr 0.1, milestones (22, 30), below 80 and look 5, and for no others. Is one "
-            "of these numbers written into your function?",
+            "of these numbers written into your function, or that there are two milestones?",
         )
     for message, wrong in _WRONG_RATES.items():
         if _alike(given, [wrong(run) for run in runs]):

@@ -101,6 +101,18 @@ WRONG = {
             averaged(("network = copy.deepcopy(self.network)", "network = self.network")),
             "Give away a copy",
         ),
+        (
+            # The right mean, from all that was ever added.
+            averaged(
+                (
+                    "self.count += 1",
+                    "self.count += 1\n        self.all.append(network.state_dict())",
+                ),
+                ("self.count = 0", "self.count, self.all = 0, []"),
+                ("network.state_dict()", "copy.deepcopy(network.state_dict())"),
+            ),
+            "after two iterates and",
+        ),
         (averaged((RESULT, "return self.means")), "no network"),
         (averaged((RESULT, "network")), "is there a `return`"),
     ],

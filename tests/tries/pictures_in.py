@@ -62,6 +62,22 @@ WRONG = {
     ],
     "mean_and_std": [
         (spread("x.std((0, 2, 3), correction=0)"), "hold all pictures at once"),
+        (
+            # Not the bytes, but all of them as floats.
+            "def mean_and_std(batches):\n"
+            "    x = [b.double() / 255 for b in batches]\n"
+            "    n = sum(p[:, 0].numel() for p in x)\n"
+            "    mean = sum(p.sum((0, 2, 3)) for p in x) / n\n"
+            "    square = sum(((p - mean[:, None, None]) ** 2).sum((0, 2, 3)) for p in x)\n"
+            "    return mean, (square / n).sqrt()",
+            "hold all pictures at once",
+        ),
+        (
+            "def mean_and_std(batches):\n"
+            "    x = torch.from_numpy(np.concatenate([b.numpy() for b in batches])) / 255\n"
+            "    return x.mean((0, 2, 3)), x.std((0, 2, 3), correction=0)",
+            "hold all pictures at once",
+        ),
         (spread("x.std((0, 2, 3))"), "divide by n − 1"),
         (spread("x.std((2, 3)).mean(0)"), "everybody copies"),
         (spread("x.std((2, 3), correction=0).mean(0)"), "everybody copies"),

@@ -127,6 +127,12 @@ WRONG = {
         ),
         (
             "def temperature(logits, labels):\n"
+            "    grid = [0.25 * 1.015**k for k in range(300)]\n"
+            "    return min(grid, key=lambda t: F.cross_entropy(logits[:] / t, labels))",
+            "end before that",
+        ),
+        (
+            "def temperature(logits, labels):\n"
             "    fitted = fit_temperature(logits, labels)\n"
             "    def ece(t):\n"
             "        p = (logits / t).softmax(1)\n"

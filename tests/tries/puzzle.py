@@ -177,7 +177,11 @@ WRONG = {
             insert(("network).eval()", "network).train()"), ("return deep", "return deep.eval()")),
             "remember is not what it was",
         ),
-        (insert(("network).eval()", "network).train()")), "is in training mode, and would go by"),
+        (insert(("network).eval()", "network)")), "is in training mode, and would go by"),
+        (
+            insert(("network).eval()", "network.eval())")),
+            "was in training mode, and is not any more",
+        ),
         (insert(("return deep", "return blocks")), "no network"),
         (
             insert(("copying_block(x))", "nn.Identity().eval())")),

@@ -83,10 +83,18 @@ WRONG = {
         (loss("return -logits.softmax(0)[n, labels].log().mean()"), "runs over the pictures"),
         (loss("return -logits.softmax(1).log().sum(1).mean()"), "Only the right one"),
         (
-            loss("return (logits.softmax(1) - F.one_hot(labels, 10)).pow(2).sum(1).mean()"),
+            loss("return (logits.softmax(1) - F.one_hot(labels, 12)).pow(2).sum(1).mean()"),
             "squared error",
         ),
         (loss("return F.cross_entropy(logits, labels)"), "ready-made"),
+        (
+            loss("return (torch.special.logsumexp(logits, 1) - logits[n, labels]).mean()"),
+            "ready-made",
+        ),
+        (
+            loss("z = logits * F.one_hot(labels, 10)\n    return z.sum()"),
+            "raised RuntimeError",
+        ),
         (softmaxed("-p.log().mean().item()"), "a tensor of one number"),
         (softmaxed("-p.log().mean().detach()"), "cut it off"),
         (
@@ -143,6 +151,15 @@ WRONG = {
         (rates(("lr / 10 if", "lr / 5 if")), "should use 0.01"),
         (rates((">= below", ">= 80")), "and for no others"),
         (rates(("lr / 10 if", "0.01 if")), "and for no others"),
+        (
+            rates(
+                (
+                    "sum(i >= milestone for milestone in milestones)",
+                    "(i >= milestones[0]) + (i >= milestones[1])",
+                )
+            ),
+            "and for no others",
+        ),
         (rates(("return used", "return used[0]")), "Return a list"),
         (rates(("    return used\n", "")), "is there a `return`"),
         (rates(("len(errors)", "len(error)")), "raised NameError"),
