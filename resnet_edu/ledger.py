@@ -13,6 +13,7 @@ from statistics import mean, stdev
 from .paper import PUBLISHED, Published
 from .recipes import RECIPES, Recipe
 from .records import Run, run_name
+from .resnet import depth_of
 
 
 def _planned(
@@ -150,11 +151,6 @@ def comparison_of(run: Run) -> tuple[str, str, str]:
 def precision_of(run: Run) -> str:
     """What a run was computed in: "float32", "bfloat16"."""
     return run.record["speed"]["precision"]
-
-
-def depth_of(network: str) -> int:
-    """The number in a network's name: 20 of "resnet20-B"."""
-    return int(re.search(r"\d+", network)[0])
 
 
 def title_of(name: str) -> str:

@@ -7,6 +7,7 @@ a stride of 2. The network ends with a global average pooling, a 10-way fully-co
 softmax. There are totally 6n+2 stacked weighted layers." The softmax is in the loss.
 """
 
+import re
 from collections.abc import Sequence
 
 from torch import Tensor, nn
@@ -193,3 +194,8 @@ def by_name(name: str, num_classes: int = 10) -> ResNet:
     if dash:
         return _BY_NAME[base](shortcut=shortcut, num_classes=num_classes)
     return _BY_NAME[base](num_classes=num_classes)
+
+
+def depth_of(network: str) -> int:
+    """The number in a network's name: 20 of "resnet20-B"."""
+    return int(re.search(r"\d+", network)[0])

@@ -56,6 +56,8 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
     if found:
         speed = _same(path, found[1]["about"], about, how)
         about = found[1]["about"]
+        if how.compiled and not speed.compiled:
+            say("going on without compiling, as it was begun")
         if speed.compiled:  # begun where there is a compiler, which here there need not be
             the_same = replace(how, **asdict(speed))
             speed, _ = choose_speed(network, dataset, plan.recipe, iterations, the_same, say)
@@ -106,11 +108,7 @@ def _sign(
     here = records.machine(device)
     if machines:
         before = machines[-1]
-        changed = [
-            f"{name} {before[name]}, now {value}"
-            for name, value in here.items()
-            if before[name] != value
-        ]
+        changed = [f"{k} {before[k]}, now {v}" for k, v in here.items() if before[k] != v]
         if not changed:
             return
         say(
@@ -240,6 +238,8 @@ def _same(path: Path, theirs: dict[str, Any], ours: dict[str, Any], how: How) ->
     """The speed a state was made with; ValueError where what is asked for is another run."""
     speed = Speed(theirs["speed"]["precision"], theirs["speed"]["compiled"])
     asked = {**ours, "precision": how.precision, "compiled": how.compiled}
+    if how.compiled:  # a wish, which where nothing compiles was not met when the run was begun
+        asked["compiled"] = None
     begun = {**theirs, **asdict(speed)}
     for name, value in asked.items():
         if value is not None and begun.get(name) != value:

@@ -65,7 +65,8 @@ def options(
     """
     lower = []
     if device.type == "cuda":
-        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        with torch.cuda.device(device):  # it looks at the current one
+            has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
         lower = ["bfloat16" if has_bfloat16 else "float16"]
     elif device.type == "cpu":
         lower = ["bfloat16"]

@@ -71,7 +71,7 @@ def _one_speed(plans: Sequence[Plan], finished: Iterable[Run], how: How, threads
     )
     if how.precision and how.compiled is not None:
         return how
-    largest = max(plans, key=lambda plan: plan.recipe.iterations)
+    largest = max(plans, key=lambda plan: (plan.recipe.iterations, resnet.depth_of(plan.network)))
     dataset = data.load(largest.dataset)
     network = resnet.by_name(largest.network, len(dataset.classes))
     iterations = sum(plan.recipe.iterations for plan in plans)

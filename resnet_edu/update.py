@@ -52,7 +52,10 @@ class Update:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=speed.precision == "float16")
         self.sums = torch.zeros(3, device=self.device)
         self._forward = torch.compile(self._loss) if speed.compiled else self._loss
-        self._run = self._captured() if self.device.type == "cuda" else self._eager
+        self._run = self._eager
+        if self.device.type == "cuda":
+            with torch.cuda.device(self.device):  # a capture waits for the current one
+                self._run = self._captured()
 
     def __call__(self, chosen: Tensor, learning_rate: float) -> None:
         self.chosen.copy_(chosen)

@@ -43,6 +43,7 @@ def test_running(check):
         checks.check_a_state_of_another_run,
         checks.check_a_run_that_moves,
         checks.check_a_compiled_run_without_a_compiler,
+        checks.check_a_sweep_measures_its_largest,
         checks.check_a_full_disk_ends_no_run,
         checks.check_a_record_that_cannot_be_written,
         checks.check_one_process_a_run,

@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from statistics import mean
 
-from ..ledger import comparison_of, depth_of, recipe_of, title_of
+from ..ledger import comparison_of, recipe_of, title_of
 from ..records import Run
+from ..resnet import depth_of
 from ..train import Evaluation
 from .drawing import Drawing
 from .figures import PLAIN, RESIDUAL

@@ -258,8 +258,6 @@ def check_a_state_of_another_run(package, folder):
         make(package, plan_of(package, lr=0.3), how)
     with pytest.raises(ValueError, match="whose precision is float32, but bfloat16 is asked for"):
         make(package, plan, how_in(package, folder, precision="bfloat16"))
-    with pytest.raises(ValueError, match="whose compiled is False, but True is asked for"):
-        make(package, plan, how_in(package, folder, compiled=True))
     with (
         patch.object(part(package, "runs"), "SPLIT", 1),
         pytest.raises(ValueError, match="whose split is 0, but 1 is asked for"),
@@ -295,29 +293,45 @@ def check_a_run_that_moves(package, folder):
 
 
 def check_a_compiled_run_without_a_compiler(package, folder):
-    """Begun where there is one, it goes on where there is none, says so, and ends the same."""
-    plan, said, ends = plan_of(package), [], []
-    for compiler in (True, False):
-        root = folder / str(compiler)
+    """Begun with or without one, it goes on by the same command, says so, and ends the same."""
+    plan, ends = plan_of(package), []
+    there, missing = lambda function: function, Mock(side_effect=RuntimeError("no compiler found"))
+    for first, then in ((there, there), (there, missing), (missing, missing), (missing, there)):
+        root, said = folder / str(len(ends)), []
         how = how_in(package, root, precision="float32", compiled=True, progress="lines")
-        with patch.object(torch, "compile", lambda function: function):
-            make(package, plan, how, steps=2)
-        # Where it goes on nothing is asked for, so that what the state says is done.
-        how = how_in(package, root, progress="lines")
-        missing = Mock(side_effect=RuntimeError("no compiler found"))
         with (
-            patch.object(torch, "compile", (lambda function: function) if compiler else missing),
-            patch("builtins.print", lambda line, **_: said.append(line)),
+            patch("builtins.print", lambda line, said=said, **_: said.append(line)),
+            patch.object(torch, "compile", first),
         ):
+            make(package, plan, how, steps=2)
+            assert ("going on without compiling" in " ".join(said)) == (first is missing)
+            said.clear()
+            torch.compile = then
             try:
                 run = make(package, plan, how)
-            except RuntimeError as error:
+            except (RuntimeError, ValueError) as error:
                 pytest.fail(f"the run ended: {error}")
-        assert run.record["speed"]["compiled"] == compiler
-        assert any("going on without compiling" in line for line in said) != compiler
+        assert run.record["speed"]["compiled"] == (first is then is there)
+        assert ("going on without compiling" in " ".join(said)) == (missing in (first, then))
         ends.append(part(package, "checkpoint").load_checkpoint(run.checkpoint)[0])
-    for ours, theirs in zip(*(network.parameters() for network in ends), strict=True):
-        assert torch.equal(ours, theirs)
+    for ours, *others in zip(*(network.parameters() for network in ends), strict=True):
+        assert all(torch.equal(ours, other) for other in others)
+
+
+def check_a_sweep_measures_its_largest(package, folder):
+    """The speed of the deepest of the longest runs is measured, in whatever order they stand."""
+    sweep, speed = part(package, "sweep"), part(package, "speed").Speed("bfloat16", True)
+    long, short = tiny_recipe(package, iterations=20), tiny_recipe(package, iterations=10)
+    plan = part(package, "plans").Plan
+    plans = [plan(name, "shapes", long) for name in ("resnet20", "plain32", "plain20")]
+    plans.append(plan("resnet44", "shapes", short))
+    choose = Mock(return_value=(speed, {}))
+    with patch.object(sweep, "choose_speed", choose):
+        how = sweep._one_speed(plans, [], how_in(package, folder), 1)
+    network, _, recipe, iterations, *_ = choose.call_args.args
+    assert sum(isinstance(m, torch.nn.Conv2d) for m in network.modules()) == 31
+    assert (recipe, iterations) == (long, 70)
+    assert (how.precision, how.compiled) == ("bfloat16", True)
 
 
 def check_a_full_disk_ends_no_run(package, folder):

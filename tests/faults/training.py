@@ -298,6 +298,20 @@ RUNNING = [
         running.check_a_compiled_run_without_a_compiler,
     ),
     Fault(
+        "what could not be compiled cannot go on by the same command",
+        "runs",
+        "if how.compiled:  # a wish",
+        "if False:  # a wish",
+        running.check_a_compiled_run_without_a_compiler,
+    ),
+    Fault(
+        "a sweep measures whichever network stands first",
+        "sweep",
+        "(plan.recipe.iterations, resnet.depth_of(plan.network))",
+        "plan.recipe.iterations",
+        running.check_a_sweep_measures_its_largest,
+    ),
+    Fault(
         "a full disk ends the run",
         "runs",
         "except OSError as error:  # a full disk",
