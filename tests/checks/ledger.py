@@ -288,19 +288,19 @@ def check_tables(package, folder):
     runs = runs_in(package, folder)
     head, first, second = str(tables.ledger_table(ledger.rows(runs))).splitlines()
     assert re.split(r"  +", first) == [
-        *("resnet20", "cifar10", "paper", "0, 1", "8.50 ± 0.71", "8.75"),
+        *("resnet20", "cifar10", "paper", "8.50 ± 0.71", "8.75", "0, 1"),
         *("1,234", "float32", "CPU, a CPU, 2 threads", "15, resumed 1×"),
         ", ".join(str(run.folder) for run in runs[-2:]),
     ]
-    assert re.split(r"  +", second)[:6] == ["plain20", "shapes", "sprint", "0", "0.50", "–"]
+    assert re.split(r"  +", second)[:6] == ["plain20", "shapes", "sprint", "0.50", "–", "0"]
     assert re.search(r" 1.5  \S+-s0$", second) and head.index("precision") == first.index("float32")
     page = tables.ledger_table(ledger.rows(runs), "../records/runs")._repr_markdown_()
     assert page.splitlines()[1].count("|") == page.splitlines()[2].count("|") == 12
     for seed in (0, 1):
         assert f"[s{seed}](../records/runs/resnet20-cifar10-paper-s{seed}/record.json)" in page
     missing = tables.missing_table(ledger.not_made(runs))
-    assert ("resnet20", "cifar10", "paper", "2", "not made", "8.75") in missing.rows
-    assert all(row[4] == "not made" for row in missing.rows)
+    assert ("resnet20", "cifar10", "paper", "not made", "8.75", "2") in missing.rows
+    assert all(row[3] == "not made" for row in missing.rows)
 
 
 def check_recipes_in_words(package):
