@@ -91,7 +91,10 @@ def prepare(root: Path, name: str) -> Path:
     """
     folder = folder_of(root, name)
     if folder.exists():
-        raise FileExistsError(f"{folder} is there already; remove it or choose another --seed")
+        raise FileExistsError(
+            f"{folder} is there already; choose another --seed, keep yours apart by --records "
+            "mine, or remove it"
+        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder.parent):

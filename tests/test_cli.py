@@ -195,7 +195,7 @@ def test_wrong_command_line(arguments, words, capsys):
 def test_a_run_that_is_there_already(few_shapes, tmp_path, capsys):
     (tmp_path / "runs" / NAME).mkdir(parents=True)
     line = failed([*TINY, "--records", str(tmp_path)], capsys)
-    assert f"{NAME} is there already; remove it or choose another --seed" in line
+    assert f"{NAME} is there already; choose another --seed, keep yours apart" in line
 
 
 def test_records_that_cannot_be_written(tmp_path, capsys):

@@ -160,15 +160,15 @@ def test_a_sweep_outlives_runs_that_fail(tmp_path):
         "resnet20-shapes-tiny-s2": "there is no finished run in",
         "plain20-shapes-tiny-s1": "its process was ended by SIGKILL",
     }.items():
-        (line,) = (line for line in out.splitlines() if line.startswith(f"{name}: "))
+        (line,) = (line for line in err.splitlines() if line.startswith(f"{name}: "))
         assert "failed: " in line and why in line, line
     for seed in (0, 2):
         run = records.read_run(tmp_path / "runs" / f"plain20-shapes-tiny-s{seed}")
         assert run.record["speed"]["precision"] == "float32"
     burning = ["sweep", "resnet20", "--recipe", "burning", "--device", "cpu"]
-    code, out, _ = finish(start(*burning, "--records", tmp_path))
+    code, _, err = finish(start(*burning, "--records", tmp_path))
     assert code == 1
-    assert "resnet20-shapes-burning-s0: failed: the training loss is no finite number after" in out
+    assert "resnet20-shapes-burning-s0: failed: the training loss is no finite number after" in err
 
 
 def test_a_sweep_that_is_stopped_while_it_begins(tmp_path):

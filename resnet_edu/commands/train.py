@@ -136,7 +136,8 @@ def run_sweep(options: argparse.Namespace) -> int:
     with stop.listening():
         outcome = sweep(plans, _how(options), stop, options.at_once)
     for plan in plans:
-        print(f"{plan.name}: {_came_of(plan.name, outcome)}")
+        where = sys.stderr if plan.name in outcome.failed else sys.stdout
+        print(f"{plan.name}: {_came_of(plan.name, outcome)}", file=where)
     if outcome.failed:
         return FAILED
     return _stopped(stop, "") if outcome.stopped else DONE

@@ -66,7 +66,7 @@ def read_pictures(source: Path) -> tuple[Tensor, Tensor]:
     FileNotFoundError if `source` is not there, ValueError if it holds no picture, or one that
     cannot be read or is not 32 × 32 RGB.
     """
-    files = read_files(source, lambda name: not name.rpartition("/")[2].startswith("."))
+    files = read_files(source, lambda name: not _hidden(name))
     pictures = sorted(
         ((name, _picture(name, content)) for name, content in _shown(files)),
         key=lambda picture: natural(picture[0]),
@@ -114,10 +114,15 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
+def _hidden(path: str) -> bool:
+    """Whether a file is hidden or lies in a hidden folder: what a notebook or a desktop leaves."""
+    return any(part.startswith(".") and part != ".." for part in PurePosixPath(path).parts)
+
+
 def _in_class_folder(name: str) -> bool:
     """Whether a file lies at …/train/<class>/<file> or …/test/<class>/<file>."""
     parts = PurePosixPath(name).parts
-    return len(parts) >= 3 and parts[-3] in ("train", "test") and not parts[-1].startswith(".")
+    return len(parts) >= 3 and parts[-3] in ("train", "test") and not _hidden(name)
 
 
 def _class_folders(

@@ -340,6 +340,7 @@ def bad_files(folder, pixels):
         ("small", {"1.png": small}, "1.png is 28×28 RGB; pictures must be 32×32 RGB"),
         ("notes", {"a.txt": b"text"}, "a.txt cannot be read as a picture: .*; remove it"),
         ("hidden", {".a": b"text"}, "hidden holds no picture"),
+        ("notebook", {".ipynb_checkpoints/1.png": small}, "notebook holds no picture"),
     ):
         yield write_folder(folder / name, inside), words
     yield folder / "nowhere", "there are no pictures at .*nowhere; name a folder, zip or tar"

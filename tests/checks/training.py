@@ -399,7 +399,7 @@ def check_best_on_validation(package, folder):
 def check_records_are_not_overwritten(package, folder):
     run, *_ = write_tiny_run(package, folder)
     before = run.checkpoint.read_bytes()
-    with pytest.raises(FileExistsError, match="is there already; remove it or choose another"):
+    with pytest.raises(FileExistsError, match="is there already; choose another --seed"):
         part(package, "records").prepare(folder, run.name)
     assert run.checkpoint.read_bytes() == before
 

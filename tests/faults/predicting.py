@@ -216,6 +216,13 @@ PREDICTIONS = [
         predicting.check_arrays_run_nothing,
     ),
     Fault(
+        "what a notebook leaves in a hidden folder is a picture too",
+        "data.sources",
+        "for part in PurePosixPath(path).parts)",
+        "for part in PurePosixPath(path).parts[-1:])",
+        predicting.check_bad_pictures,
+    ),
+    Fault(
         "NumPy's advice to run what a file holds",
         "predict",
         'if "pickle" in reason:',
