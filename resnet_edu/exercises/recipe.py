@@ -26,8 +26,10 @@ class _Watch(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-_READY_MADE = {"cross_entropy", "cross_entropy_loss", "nll_loss", "log_softmax", "logsumexp"}
-_READY_MADE |= {"special_log_softmax", "special_logsumexp"}
+_READY_MADE = {
+    *("cross_entropy", "cross_entropy_loss", "nll_loss"),
+    *("log_softmax", "logsumexp", "special_log_softmax", "special_logsumexp"),
+}
 
 
 @check

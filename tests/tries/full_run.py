@@ -106,10 +106,9 @@ WRONG = {
             averaged(
                 (
                     "self.count += 1",
-                    "self.count += 1\n        self.all.append(network.state_dict())",
+                    "self.count += 1\n        self.all.append(copy.deepcopy(network))",
                 ),
                 ("self.count = 0", "self.count, self.all = 0, []"),
-                ("network.state_dict()", "copy.deepcopy(network.state_dict())"),
             ),
             "after two iterates and",
         ),
