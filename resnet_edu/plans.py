@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from .recipes import Recipe
 from .records import run_name
+from .streams import Progress
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class How:
     precision: str | None = None
     compiled: bool | None = None
     save_every: float = 300.0
-    progress: Literal["bar", "lines", "none"] = "bar"
+    progress: Progress = "bar"
     measured: dict[str, float] = field(default_factory=dict)
 
 

@@ -22,12 +22,14 @@ from .recipes import Recipe
 from .records import Run
 from .speed import Speed, Step, choose, keep_memory
 from .stop import Stop
+from .streams import steady, voice
 from .train import SPLIT, Evaluation, Training
 from .update import Update
 
 
 def make(plan: Plan, how: How, stop: Stop) -> Run | None:
-    """The finished run, begun or resumed; None where `stop` came first, and the state is saved.
+    """The finished run, begun or resumed; None where `stop` came first, and the state is saved,
+    if there is one yet.
 
     FileExistsError where it is finished already; RuntimeError where another process is at it;
     ValueError where the state of an earlier try is of another recipe, dataset, split or network, or
@@ -37,7 +39,7 @@ def make(plan: Plan, how: How, stop: Stop) -> Run | None:
     folder = records.prepare(how.root, plan.name)  # before hours are spent
     path = state_path(how.root, plan)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with only_one(path):
+    with only_one(path), steady():
         records.prepare(how.root, plan.name)  # another process may just have finished it
         for written in (folder, path, best_path(path)):
             remove_halves(written)
@@ -47,7 +49,7 @@ def make(plan: Plan, how: How, stop: Stop) -> Run | None:
 def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | None:
     """`make`, once it is sure that nobody else does."""
     keep_memory()
-    say = _voice(plan, how)
+    say = voice(plan.name, how.progress)
     found = resume.read_state(path) if path.exists() else None
     dataset = data.load(plan.dataset)
     torch.manual_seed(plan.seed)
@@ -60,11 +62,11 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
             say("going on without compiling, as it was begun")
         if speed.compiled:  # begun where there is a compiler, which here there need not be
             the_same = replace(how, **asdict(speed))
-            speed, _ = choose_speed(network, dataset, plan.recipe, iterations, the_same, say)
+            speed, _ = choose_speed(network, dataset, plan.recipe, iterations, the_same, say, stop)
             about["speed"] |= asdict(speed)
     else:
         best_path(path).unlink(missing_ok=True)  # of a state that somebody removed
-        speed, measured = choose_speed(network, dataset, plan.recipe, iterations, how, say)
+        speed, measured = choose_speed(network, dataset, plan.recipe, iterations, how, say, stop)
         about["speed"] = {
             **asdict(speed),
             "memory_format": "channels_last",
@@ -72,6 +74,8 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
             "pictures_per_second": measured or how.measured,
         }
         about["resumed_at"], about["machines"] = [], []
+    if stop.reason:  # what was measured until then may be half of it: all stays as it was
+        return None
     training = Training(network, dataset, plan.recipe, plan.seed, how.device, speed)
     if found:
         resume.restore(training, *found)
@@ -125,10 +129,11 @@ def choose_speed(
     iterations: int,
     how: How,
     say: Callable[[str], None],
+    stop: Stop,
 ) -> tuple[Speed, dict[str, float]]:
     """What to compute that many iterations in, and the pictures a second measured for each choice.
 
-    Measured only where the work is long enough to be worth it.
+    Measured only where the work is long enough to be worth it; a guess where `stop` comes first.
     """
 
     def make_step(speed: Speed) -> Step:
@@ -140,7 +145,8 @@ def choose_speed(
         chosen = torch.arange(recipe.batch, device=how.device) % len(pictures)
         return lambda: update(chosen, 0.0)
 
-    speed, rates = choose(make_step, how.device, iterations, how.precision, how.compiled, say)
+    asked = how.precision, how.compiled, say, lambda: bool(stop.reason)
+    speed, rates = choose(make_step, how.device, iterations, *asked)
     if how.device.type == "cuda":  # what was measured goes, and the memory it had
         gc.collect()
         torch.cuda.empty_cache()
@@ -209,15 +215,6 @@ def _run(
             attempt(resume.save_state, path, training, about)
         else:
             resume.save_state(path, training, about)
-
-
-def _voice(plan: Plan, how: How) -> Callable[[str], None]:
-    """How this run says something, a line at a time."""
-    if how.progress == "none":
-        return lambda line: None
-    if how.progress == "bar":
-        return tqdm.write
-    return lambda line: print(f"{plan.name}: {line}", flush=True)
 
 
 def _describe(plan: Plan, how: How, dataset: Dataset) -> dict[str, Any]:

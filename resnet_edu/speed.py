@@ -82,16 +82,20 @@ def choose(
     precision: str | None = None,
     compiled: bool | None = None,
     say: Callable[[str], None] = print,
+    stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Speed, dict[str, float]]:
     """The fastest of the options for a run of `steps`, and the steps a second of each as measured.
 
     `make_step` gives a step on a throw-away copy of the training. A run that float32 does in ten
     minutes is not looked into. What cannot run here (no compiler, say) is said and left out;
-    RuntimeError where nothing is left.
+    RuntimeError where nothing is left. Once `stop()` is true nothing more is measured, and the
+    plainest option is given.
     """
     open_to_choice = options(device, precision, compiled)
     ready: dict[Speed, Step] = {}
     for speed in open_to_choice:
+        if stop():
+            return open_to_choice[0], {}
         step, trouble = _ready(make_step, speed)
         if step is None:
             say(f"{speed} does not run here and is left out: {trouble}")
@@ -102,7 +106,7 @@ def choose(
             return speed, {}
     if not ready and compiled:
         say("going on without compiling")
-        return choose(make_step, device, steps, precision, False, say)
+        return choose(make_step, device, steps, precision, False, say, stop)
     if not ready:
         raise RuntimeError(f"training runs in none of: {', '.join(map(str, open_to_choice))}")
     if len(ready) == 1:
@@ -111,6 +115,8 @@ def choose(
     rates = {speed: [] for speed in ready}
     for _ in range(ROUNDS):
         for speed, step in ready.items():
+            if stop():
+                return open_to_choice[0], {}
             rates[speed].append(_rate(step, device))
     measured = {str(speed): statistics.median(rounds) for speed, rounds in rates.items()}
     return max(ready, key=lambda speed: measured[str(speed)]), measured

@@ -50,14 +50,16 @@ def sweep(plans: Sequence[Plan], how: How, stop: Stop, at_once: int = 1) -> Outc
         if at_once > 1 and how.progress == "bar":
             how = replace(how, progress="lines")
         threads = max(1, torch.get_num_threads() // at_once)
-        settled = _one_speed(waiting, outcome.finished.values(), how, threads)
+        settled = _one_speed(waiting, outcome.finished.values(), how, threads, stop)
         # A run under way goes on as it was begun, unless it was asked to do otherwise.
         jobs = [(plan, how if state_path(how.root, plan).exists() else settled) for plan in waiting]
         _make_all(jobs, stop, at_once, threads, outcome)
     return outcome
 
 
-def _one_speed(plans: Sequence[Plan], finished: Iterable[Run], how: How, threads: int) -> How:
+def _one_speed(
+    plans: Sequence[Plan], finished: Iterable[Run], how: How, threads: int, stop: Stop
+) -> How:
     """`how` with precision and compiling settled.
 
     As they were asked for; else as a run under way has them, or the precision of a finished one;
@@ -79,7 +81,9 @@ def _one_speed(plans: Sequence[Plan], finished: Iterable[Run], how: How, threads
     torch.set_num_threads(threads)  # as in the runs themselves
     keep_memory()
     try:
-        speed, measured = choose_speed(network, dataset, largest.recipe, iterations, how, print)
+        speed, measured = choose_speed(
+            network, dataset, largest.recipe, iterations, how, print, stop
+        )
     finally:
         torch.set_num_threads(before)
     return replace(how, precision=speed.precision, compiled=speed.compiled, measured=measured)

@@ -13,7 +13,7 @@ ORDER = [
     *("data.augment", "data.shapes", "data.cifar", "data.archives", "data.batches"),
     *("data.sources", "data.dataset", "data.cache", "data.download", "data"),
     *("recipes", "evaluate", "checkpoint", "speed", "update", "train", "resume"),
-    *("records", "stop", "plans", "runs", "sweep", "paper", "ledger"),
+    *("records", "stop", "streams", "plans", "runs", "sweep", "paper", "ledger"),
     *("trace", "predict", "study", "show", "exercises", "commands", "__main__"),
 ]
 FOLDERS = [path.parent.name for path in LIBRARY.glob("*/__init__.py")]

@@ -25,6 +25,8 @@ LEAVES = (
     "on."
 )
 
+GOES_ON = "the same command goes on from there"
+
 
 def add(commands: Any) -> None:
     """Adds both commands to the parser."""
@@ -122,7 +124,10 @@ def run_train(options: argparse.Namespace) -> int:
         if run.checkpoint.parent != run.folder:
             print(f"weights in {run.checkpoint.parent}: over 4 MB, they stay out of the record")
         return DONE
-    return _stopped(stop, f"the state lies in {state_path(how.root, plan)}")
+    path = state_path(how.root, plan)
+    if not path.exists():  # while the speed was measured
+        return _stopped(stop, "nothing was done yet; the same command begins it")
+    return _stopped(stop, f"the state lies in {path}; {GOES_ON}")
 
 
 def run_sweep(options: argparse.Namespace) -> int:
@@ -140,7 +145,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         print(f"{plan.name}: {_came_of(plan.name, outcome)}", file=where)
     if outcome.failed:
         return FAILED
-    return _stopped(stop, "") if outcome.stopped else DONE
+    return _stopped(stop, GOES_ON) if outcome.stopped else DONE
 
 
 def _came_of(name: str, outcome: Outcome) -> str:
@@ -155,10 +160,6 @@ def _how(options: argparse.Namespace) -> How:
     return How(options.records, there, options.precision, options.compile, every)
 
 
-def _stopped(stop: Stop, where: str) -> int:
-    place = f"; {where}" if where else ""
-    print(
-        f"resnet-edu: stopped ({stop.reason}){place}; the same command goes on from there",
-        file=sys.stderr,
-    )
+def _stopped(stop: Stop, then: str) -> int:
+    print(f"resnet-edu: stopped ({stop.reason}); {then}", file=sys.stderr)
     return 128 + stop.signal if stop.signal is not None else STOPPED

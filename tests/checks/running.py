@@ -2,8 +2,10 @@
 
 import copy
 import errno
+import io
 import math
 import os
+from contextlib import redirect_stderr, redirect_stdout
 from unittest.mock import Mock, patch
 
 import pytest
@@ -240,10 +242,20 @@ def how_in(package, folder, **changes):
 def make(package, plan, how, steps=None):
     """The run, or None where it stopped after so many steps more."""
     runs, stop = part(package, "runs"), part(package, "stop").Stop()
-    left = iter(range(steps)) if steps is not None else None
-    stop.asked = lambda: left is not None and next(left, None) is None
+    training, made = part(package, "train").Training, []
+    step = training.step
+    stop.asked = lambda: len(made) == steps
+
+    def counted(self):
+        step(self)
+        made.append(self.iteration)
+
     shapes = part(package, "data.shapes")
-    with patch.object(shapes, "TRAIN", 200), patch.object(shapes, "TEST", 100):
+    with (
+        patch.object(training, "step", counted),
+        patch.object(shapes, "TRAIN", 200),
+        patch.object(shapes, "TEST", 100),
+    ):
         return runs.make(plan, how, stop)
 
 
@@ -327,7 +339,8 @@ def check_a_sweep_measures_its_largest(package, folder):
     plans.append(plan("resnet44", "shapes", short))
     choose = Mock(return_value=(speed, {}))
     with patch.object(sweep, "choose_speed", choose):
-        how = sweep._one_speed(plans, [], how_in(package, folder), 1)
+        stop = part(package, "stop").Stop()
+        how = sweep._one_speed(plans, [], how_in(package, folder), 1, stop)
     network, _, recipe, iterations, *_ = choose.call_args.args
     assert sum(isinstance(m, torch.nn.Conv2d) for m in network.modules()) == 31
     assert (recipe, iterations) == (long, 70)
@@ -355,6 +368,43 @@ def check_a_full_disk_ends_no_run(package, folder):
     lines = [line for line in said if "not saved: " in line]
     assert len(lines) == 13 + bests
     assert all("No space left on device" in line for line in lines)
+
+
+class Log(io.StringIO):
+    """A log that notes what has been flushed; once it is full, it takes nothing more."""
+
+    def __init__(self, full):
+        super().__init__()
+        self.full, self.refused, self.flushed = full, 0, ""
+
+    def write(self, text):
+        if self.full:
+            self.refused += 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+    def flush(self):
+        self.flushed = self.getvalue()
+
+
+def check_a_full_log_ends_no_run(package, folder):
+    """Bar or lines: what nobody can take is dropped; what can be taken is there at once."""
+    for progress, (out, err) in (
+        ("bar", (Log(full=False), Log(full=True))),
+        ("bar", (Log(full=True), Log(full=False))),
+        ("lines", (Log(full=True), Log(full=True))),
+    ):
+        root = folder / str(len(list(folder.iterdir())))
+        root.mkdir()
+        with redirect_stdout(out), redirect_stderr(err):
+            try:
+                run = make(package, plan_of(package), how_in(package, root, progress=progress))
+            except OSError as error:
+                pytest.fail(f"the run ended: {error}")
+        assert run.metrics[-1].iteration == 12
+        assert out.refused + err.refused >= 1
+        for log in (out, err):
+            assert log.full or (log.flushed == log.getvalue() and "1" in log.flushed)
 
 
 def check_a_record_that_cannot_be_written(package, folder):
@@ -432,12 +482,17 @@ class Pace:
         step.rate = rate
         return step
 
-    def choose(self, steps, *asked):
+    def choose(self, steps, *asked, stop=lambda: False):
         self.said.clear()
         self.made.clear()
         with patch.object(self.speed, "_rate", lambda step, device: step.rate):
             return self.speed.choose(
-                self.make_step, torch.device("cpu"), steps, *asked, say=self.said.append
+                self.make_step,
+                torch.device("cpu"),
+                steps,
+                *asked,
+                say=self.said.append,
+                stop=stop,
             )
 
 
@@ -484,14 +539,48 @@ def check_what_does_not_run_is_left_out(package):
         pace.choose(64_000, "bfloat16", False)
 
 
+def check_a_stop_ends_the_measuring(package):
+    """It is asked for before each option is tried and before each round, and not waited for."""
+    names = ["float32", "bfloat16", "float32 compiled", "bfloat16 compiled"]
+    plainest = part(package, "speed").Speed()
+    pace = Pace(package, dict.fromkeys(names, 5.0) | {"bfloat16": 8.0})
+    for asked in range(16):  # four options, and three rounds of the four
+        answers = iter([False] * asked + [True])
+        chosen = pace.choose(64_000, stop=lambda answers=answers: next(answers))
+        assert chosen == (plainest, {}), asked
+        assert pace.made == names[:asked], asked
+    assert pace.choose(64_000, stop=iter([False] * 16).__next__)[0].precision == "bfloat16"
+
+
+def check_a_run_stopped_while_it_is_measured(package, folder):
+    """Nothing of it is left, or what was there before; the next command makes it as any other."""
+    runs, plans = part(package, "runs"), part(package, "plans")
+    speed, plan = part(package, "speed").Speed, plan_of(package)
+    state = plans.state_path(folder, plan)
+    guess = Mock(return_value=(speed("float32", True), {}))
+    with patch.object(runs, "choose_speed", guess):
+        assert make(package, plan, how_in(package, folder), steps=0) is None
+        assert list(state.parent.iterdir()) == [] and not (folder / "runs" / plan.name).exists()
+        assert guess.call_args.args[-1].reason == "asked"
+        there = lambda step, **_: step  # noqa: E731
+        with patch.object(torch, "compile", there):
+            make(package, plan, how_in(package, folder, precision="float32"), steps=2)
+            before = state.read_bytes()
+            guess.return_value = speed(), {}
+            assert make(package, plan, how_in(package, folder), steps=0) is None
+            assert state.read_bytes() == before, "a guess went into the state"
+    assert guess.call_count == 3
+
+
 def check_measuring_changes_nothing(package):
     """Weights, statistics and dice are as before, so that a measured run equals an asked one."""
     network, dataset = tiny_network(package), few_shapes(package)
     before, dice = copy.deepcopy(network.state_dict()), torch.get_rng_state()
     speed, how = part(package, "speed"), how_in(package, None, compiled=False)
+    stop = part(package, "stop").Stop()
     with patch.object(speed, "WORTH_MEASURING", 0), patch.object(speed, "ROUND", 0.001):
         speed, measured = part(package, "runs").choose_speed(
-            network, dataset, tiny_recipe(package), 100, how, silent
+            network, dataset, tiny_recipe(package), 100, how, silent, stop
         )
     assert set(measured) == {"float32", "bfloat16"} and min(measured.values()) > 0
     assert measured[str(speed)] == max(measured.values())

@@ -1,0 +1,52 @@
+"""What a run says while it works, to whoever is still there to read it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from typing import Any, Literal, TextIO
+
+from tqdm import tqdm
+
+Progress = Literal["bar", "lines", "none"]
+
+
+class Steady:
+    """A text stream that passes everything on at once, and drops what cannot be passed on.
+
+    A log is read while the run goes on; and that its disk is full, or that its reader has gone,
+    must not end hours of work.
+    """
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """The text, now; its length, whatever became of it."""
+        with suppress(OSError):
+            self.stream.write(text)
+            self.stream.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        """What the stream could not take so far, once more."""
+        with suppress(OSError):
+            self.stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def steady() -> Iterator[None]:
+    """Inside, stdout and stderr are `Steady`."""
+    with redirect_stdout(Steady(sys.stdout)), redirect_stderr(Steady(sys.stderr)):
+        yield
+
+
+def voice(name: str, progress: Progress) -> Callable[[str], None]:
+    """How the run of that name says something, a line at a time."""
+    if progress == "none":
+        return lambda line: None
+    if progress == "bar":
+        return tqdm.write
+    return lambda line: print(f"{name}: {line}", flush=True)
