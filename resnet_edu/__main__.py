@@ -6,9 +6,12 @@ stopped goes on when the same command is given again.
 """
 
 import argparse
+import io
 import os
 import signal
 import sys
+import warnings
+from typing import Any
 
 from . import __version__
 from .commands import FAILED, data, evaluate, predict, records, trace, train
@@ -18,6 +21,8 @@ COMMANDS = (trace, train, evaluate, predict, data, records)
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # "×" where the terminal knows no such sign
+        sys.stdout.reconfigure(errors="replace")
     parser = _parser()
     options = parser.parse_args(arguments)
     if "check" in options:
@@ -26,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         except ValueError as error:
             parser.error(str(error))
     try:
-        code = options.run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = _note
+            code = options.run(options)
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # `resnet-edu records | head` has seen enough
@@ -38,6 +45,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError, ArithmeticError) as error:
         print(f"resnet-edu: {error}", file=sys.stderr)
         return FAILED
+
+
+def _note(message: Warning | str, *where: Any) -> None:
+    """A warning as a line for somebody who did not write the code it comes from."""
+    print(f"note: {message}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

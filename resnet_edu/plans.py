@@ -47,6 +47,12 @@ def state_path(root: Path, plan: Plan) -> Path:
     return Path(root) / "under-way" / f"{plan.name}.safetensors"
 
 
+def states(root: Path) -> list[Path]:
+    """Those of all runs under way, by name."""
+    found = (Path(root) / "under-way").glob("[!.]*.safetensors")
+    return sorted(path for path in found if not path.stem.endswith("-best"))  # names end in -s0
+
+
 def best_path(state: Path) -> Path:
     """Beside the state: the checkpoint that was best on validation so far, to be used meanwhile."""
     return state.with_stem(f"{state.stem}-best")

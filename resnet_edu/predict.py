@@ -19,7 +19,7 @@ from .files import write_whole
 HEADER = ("Id", "Label")
 AT_ONCE = 500  # pictures between two looks of the progress bar
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2")
-FORMS = "a folder, zip or tar of pictures, a .npy or .npz, or an official batch"
+FORMS = "a folder, zip or tar of one or more, a .npy or .npz, or an official batch"
 
 
 def predict(
@@ -120,7 +120,8 @@ def _planes(name: str, array: np.ndarray) -> Tensor:
     if array.shape[1:] == (32, 32, 3):
         array = array.transpose(0, 3, 1, 2)
     if array.shape[1:] != (3, 32, 32):
-        one = "; for one picture, save array[None]" if array.ndim == 3 else ""
+        alone = array.shape in ((3, 32, 32), (32, 32, 3))
+        one = "; for one picture, save array[None]" if alone else ""
         raise ValueError(
             f"{name} has shape {array.shape}; pictures must be (N, 3, 32, 32) or "
             f"(N, 32, 32, 3){one}"

@@ -96,7 +96,8 @@ def test_train_then_evaluate(few_shapes, tmp_path, capsys):
         assert main(["evaluate", str(place)]) == 0
         shown = capsys.readouterr()
         assert shown.err == ""
-        assert f"resnet20 on 100 test pictures of shapes: error {run.test_error:.2f} %" in shown.out
+        where = "resnet20 after 2 iterations on 100 test pictures of shapes"
+        assert f"{where}: error {run.test_error:.2f} %" in shown.out
 
 
 def test_the_seed_decides(few_shapes, tmp_path):
@@ -132,10 +133,11 @@ def test_evaluating_on_other_pictures_is_said(few_shapes, tmp_path, capsys, monk
     assert "note: trained on shapes" in capsys.readouterr().err
 
 
-def test_interrupted_twice(few_shapes, tmp_path, monkeypatch, capsys):
-    def interrupted(self):
-        raise KeyboardInterrupt
+def interrupted(self):
+    raise KeyboardInterrupt
 
+
+def test_interrupted_twice(few_shapes, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Training, "evaluate", interrupted)
     assert main([*TINY, "--records", str(tmp_path)]) == 130
     assert "resnet-edu: interrupted" in capsys.readouterr().err
@@ -145,14 +147,24 @@ def test_interrupted_twice(few_shapes, tmp_path, monkeypatch, capsys):
 def test_a_loss_that_is_no_number(few_shapes, tmp_path, monkeypatch, capsys):
     """The state that was saved before stays, and the error says when it happened."""
     state = tmp_path / "under-way" / f"{NAME}.safetensors"
-    assert main([*TINY, "--records", str(tmp_path), "--minutes", "0.00001"]) == 3
+    steps = iter([Training.step])
+    with monkeypatch.context() as second:
+        second.setattr(Training, "step", lambda self: next(steps, interrupted)(self))
+        assert main([*TINY, "--records", str(tmp_path), "--save-every", "0.00001"]) == 130
     before = state.read_bytes()
     monkeypatch.setattr("resnet_edu.update.F.cross_entropy", lambda x, y: x.sum() * torch.nan)
     capsys.readouterr()
     assert main([*TINY, "--records", str(tmp_path), "--save-every", "0.00001"]) == 1
-    words = "the training loss is no finite number after 0 iterations; a lower learning rate"
+    words = "the training loss is no finite number after 1 iterations; a lower learning rate"
     assert words in capsys.readouterr().err
     assert list(tmp_path.glob("runs/*")) == [] and state.read_bytes() == before
+
+
+def test_no_time_at_all(few_shapes, tmp_path, capsys):
+    assert main([*TINY, "--records", str(tmp_path), "--minutes", "0.00001"]) == 3
+    said = capsys.readouterr().err
+    assert "stopped (time); nothing was done yet; the same command begins it" in said
+    assert list(tmp_path.glob("*/*")) == []
 
 
 @pytest.mark.parametrize(

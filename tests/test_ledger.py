@@ -1,12 +1,15 @@
 """The ledger: its rows, tables and curves, the command that prints it, the page that shows it."""
 
+import re
+
 import nbformat
 import pytest
 from checks import ledger as checks
+from checks.training import silent, tiny_training
 from conftest import ROOT
 
 import resnet_edu
-from resnet_edu import ledger, records
+from resnet_edu import ledger, records, resume
 from resnet_edu.__main__ import main
 from resnet_edu.show import tables
 from resnet_edu.show.curves import draw_curves
@@ -60,6 +63,33 @@ def test_records_that_are_not_there(tmp_path, capsys):
     assert main(["records", "--records", str(tmp_path / "nowhere")]) == 1
     line = capsys.readouterr().err
     assert "there is no folder" in line and "nowhere; name the one of the records" in line
+
+
+def test_records_one_folder_too_deep(tmp_path, capsys):
+    checks.write_run(resnet_edu, tmp_path, error=8.6)
+    assert main(["records", "--records", str(tmp_path / "runs")]) == 1
+    assert f"runs holds the runs themselves; name {tmp_path}, above" in capsys.readouterr().err
+
+
+def test_records_name_what_is_under_way(tmp_path, capsys):
+    """How far each is; a state that is damaged is named, and hides nothing."""
+    folder = tmp_path / "under-way"
+    folder.mkdir()
+    training = tiny_training(resnet_edu)
+    training.step()
+    about = {"recipe": {"iterations": 64_000}}
+    resume.save_state(folder / "b-s0.safetensors", training, about)
+    training.run(silent)
+    resume.save_state(folder / "c-s0.safetensors", training, about)
+    for name in ("a-s0", "c-s0-best", ".d-s0"):
+        (folder / f"{name}.safetensors").write_bytes(b"something else")
+    assert main(["records", "--records", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("-s0: ") == 3
+    assert re.search(r"on with it:\na-s0: .*a-s0.safetensors is no whole safetensors file", shown)
+    error = training.metrics[-1].validation_error
+    assert "\nb-s0: 1 of 64,000 iterations\n" in shown
+    assert f"\nc-s0: 6 of 64,000 iterations, validation error {error:.2f} %\n" in shown
 
 
 # The page

@@ -58,7 +58,8 @@ def test_predictions_of_a_finished_run(tmp_path, capsys):
         output = tmp_path / f"{run.name}.csv"
         assert main(["predict", str(run.folder), "--output", str(output)]) == 0
         shown = capsys.readouterr().out
-        assert f"{run.name} on 2,000 test pictures of shapes: error " in shown
+        made = f"{run.name} after {run.record['iteration']:,} iterations"
+        assert f"{made} on 2,000 test pictures of shapes: error " in shown
         with output.open(newline="") as file:
             header, *rows = csv.reader(file)
         assert header == ["Id", "Label"] and [int(i) for i, _ in rows] == list(range(2_000))

@@ -33,8 +33,8 @@ def run(options: argparse.Namespace) -> int:
     dataset = dataset_of(about)
     score = evaluate(network, dataset.test, about.mean, about.std)
     print(
-        f"{about.network} on {len(dataset.test):,} test pictures of {about.dataset}: "
-        f"error {score.error:.2f} %, loss {score.loss:.4f}"
+        f"{about.network} after {about.iteration:,} iterations on {len(dataset.test):,} test "
+        f"pictures of {about.dataset}: error {score.error:.2f} %, loss {score.loss:.4f}"
     )
     return DONE
 

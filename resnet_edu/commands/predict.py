@@ -61,7 +61,10 @@ def run(options: argparse.Namespace) -> int:
     write_predictions(options.output, ids, predicted, classes)
     name = run_name(about.network, about.dataset, about.recipe, about.seed)
     error = _error(predicted, labels, len(about.classes))
-    print(f"{name} on {len(images):,} {what}: {error}predictions in {options.output}")
+    print(
+        f"{name} after {about.iteration:,} iterations on {len(images):,} {what}: "
+        f"{error}predictions in {options.output}"
+    )
     return DONE
 
 

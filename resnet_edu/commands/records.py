@@ -1,11 +1,13 @@
-"""`records`: what the finished runs came to, and which planned ones are not made."""
+"""`records`: what the finished runs came to, what is under way, and which are not made."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
 from .. import ledger
+from ..plans import states
 from ..records import read_runs
+from ..resume import read_state
 from ..show import tables
 from . import DONE
 
@@ -14,25 +16,43 @@ def add(commands: Any) -> None:
     """Adds the command to the parser."""
     command = commands.add_parser(
         "records",
-        help="what the finished runs came to, and which were not made",
+        help="what the finished runs came to, which are under way, and which were not made",
         description="Prints the ledger: the finished runs, those that differ only in their seed in "
         "one row, with the test error of the last iterate (over seeds: mean ± sample standard "
-        "deviation) beside what He et al. (2015), table 6, report; then the planned runs that were "
-        "not made. The last column has the folder of each run.",
+        "deviation) beside what He et al. (2015), table 6, report; then the runs that were begun "
+        "and not finished, and the planned ones that were not made. The last column has the folder "
+        "of each run.",
     )
     command.add_argument("--records", type=Path, default=Path("records"), help="default: records")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints both tables; FileNotFoundError where the folder is not there."""
+    """Prints what there is of each; OSError or ValueError where the folder is another one."""
     if not options.records.is_dir():
         raise FileNotFoundError(
             f"there is no folder {options.records}; name the one of the records with --records"
         )
+    if next(options.records.glob("*/record.json"), None):
+        above = options.records.resolve().parent
+        raise ValueError(f"{options.records} holds the runs themselves; name {above}, above it")
     runs = read_runs(options.records)
     rows = ledger.rows(runs)
     print(tables.ledger_table(rows) if rows else f"no finished run in {options.records / 'runs'}")
+    if begun := list(map(_progress, states(options.records))):
+        print("\nUnder way; the command that began a run goes on with it:", *begun, sep="\n")
     if missing := ledger.not_made(runs):
         print(f"\nPlanned and not made:\n{tables.missing_table(missing)}")
     return DONE
+
+
+def _progress(path: Path) -> str:
+    """How far the run is whose state lies at `path`, or why nobody can say."""
+    try:
+        _, state = read_state(path)
+        done, last = state["numbers"]["iteration"], state["metrics"][-1:]
+        line = f"{path.stem}: {done:,} of {state['about']['recipe']['iterations']:,} iterations"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{path.stem}: {error}"
+    error = [f", validation error {row['validation_error']:.2f} %" for row in last]
+    return "".join([line, *error])

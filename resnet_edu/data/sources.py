@@ -6,6 +6,7 @@ Pictures may be in any format Pillow reads.
 
 import io
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -62,7 +63,8 @@ def read_source(source: Path, known: Cifar) -> Found:
 def read_pictures(source: Path) -> tuple[Tensor, Tensor]:
     """All pictures of a folder, zip or tar, uint8 (N, 3, 32, 32), and their ids, int64 (N,).
 
-    In the natural order of their paths, however deep they lie; ids as in `ids_of`. Raises
+    In the natural order of their paths, however deep they lie; ids as in `ids_of`, with a warning
+    where some files have a number for a name and others keep it from being the id. Raises
     FileNotFoundError if `source` is not there, ValueError if it holds no picture, or one that
     cannot be read or is not 32 × 32 RGB.
     """
@@ -72,9 +74,18 @@ def read_pictures(source: Path) -> tuple[Tensor, Tensor]:
         key=lambda picture: natural(picture[0]),
     )
     if not pictures:
-        raise ValueError(f"{source.name} holds no picture")
+        raise ValueError(f"{source.resolve().name} holds no picture")
     images = torch.from_numpy(np.stack([image for _, image in pictures]))
-    return images, ids_of([name for name, _ in pictures])
+    names = [name for name, _ in pictures]
+    without = _unnumbered(names)
+    if 0 < len(without) < len(names):
+        warnings.warn(
+            f"Id is the place in the natural order of the paths, from 0, and not the number in a "
+            f"name: {without[0]} has none of its own (such files: {len(without):,} of "
+            f"{len(names):,})",
+            stacklevel=2,
+        )
+    return images, ids_of(names)
 
 
 def ids_of(names: Sequence[str]) -> Tensor:
@@ -82,12 +93,21 @@ def ids_of(names: Sequence[str]) -> Tensor:
 
     "000012.png" has the id 12.
     """
-    stems = [PurePosixPath(name).stem for name in names]
-    if all(re.fullmatch("[0-9]{1,18}", stem) for stem in stems):
-        numbers = [int(stem) for stem in stems]
-        if len(set(numbers)) == len(numbers):
-            return torch.tensor(numbers, dtype=torch.int64)
-    return torch.arange(len(names))
+    if _unnumbered(names):
+        return torch.arange(len(names))
+    return torch.tensor([int(PurePosixPath(name).stem) for name in names], dtype=torch.int64)
+
+
+def _unnumbered(names: Sequence[str]) -> list[str]:
+    """Those whose stem is no whole number, or is one that another before them has."""
+    found, taken = [], set()
+    for name in names:
+        stem = PurePosixPath(name).stem
+        number = int(stem) if re.fullmatch("[0-9]{1,18}", stem) else None
+        if number is None or number in taken:
+            found.append(name)
+        taken.add(number)
+    return found
 
 
 def natural(name: str) -> tuple[list[str | int], str]:

@@ -200,6 +200,16 @@ def check_pictures_alone(package, folder):
         assert ids.tolist() == [9, 10, 100] and images.dtype == torch.uint8
         for image, number in zip(images, (9, 10, 100), strict=True):
             assert np.array_equal(image.numpy(), picture(number).transpose(2, 0, 1))
+    for mixed, alone, which in (
+        ({"a/9.png": 9, "a/x10.png": 10}, "a/x10.png", "1 of 2"),
+        ({"a/9.png": 9, "b/9.png": 10, "c/2x.png": 11}, "b/9.png", "2 of 3"),
+    ):
+        files = {name: encoded(picture(number)) for name, number in mixed.items()}
+        said = f"Id is the place .* {alone} has none of its own .such files: {which}."
+        with pytest.warns(UserWarning, match=said):
+            assert read(write_folder(folder / which, files))[1].tolist() == [*range(len(mixed))]
+    files = {name: encoded(picture(9)) for name in ("some.png", "other.png")}
+    assert read(write_folder(folder / "names", files))[1].tolist() == [0, 1]
     (folder / "empty").mkdir()
     with pytest.raises(ValueError, match="empty holds no picture"):
         read(folder / "empty")

@@ -8,16 +8,23 @@ SOURCES = [
     Fault(
         "ids that stand for two pictures",
         "data.sources",
-        "if len(set(numbers)) == len(numbers):",
-        "if True:",
+        "number is None or number in taken",
+        "number is None",
         sources.check_ids,
     ),
     Fault(
         "ids in another order than the pictures",
         "data.sources",
-        "torch.tensor(numbers, dtype=torch.int64)",
-        "torch.tensor(sorted(numbers), dtype=torch.int64)",
+        "for name in names], dtype=torch.int64)",
+        "for name in sorted(names)], dtype=torch.int64)",
         sources.check_ids,
+    ),
+    Fault(
+        "one name takes the numbers of all others, and nobody is told",
+        "data.sources",
+        "0 < len(without) < len(names)",
+        "False",
+        sources.check_pictures_alone,
     ),
     Fault(
         "the end of a compressed tar is not read",
