@@ -69,6 +69,17 @@ def test_solution_passes_and_stub_does_not(card):
     assert verdict(card, stub) == exercises.NOT_STARTED
 
 
+def test_another_right_answer_is_right():
+    others = [
+        (card, answer)
+        for card in CARDS
+        for answer in getattr(TRIES[card.chapter], "ALSO_RIGHT", {}).get(card.check, ())
+    ]
+    assert others
+    for card, answer in others:
+        assert verdict(card, answer).right
+
+
 @pytest.mark.parametrize(
     ("card", "answer", "words"),
     WRONG,

@@ -1,5 +1,6 @@
 """Wrong tries at the exercises, a module a chapter: WRONG, {check: [(answer, words), …]}, with the
-words that only the answer to that try has, and SCOPE, the names that the chapter's answers use."""
+words that only the answer to that try has, and SCOPE, the names that the chapter's answers use.
+ALSO_RIGHT, {check: [answer, …]}, where there is more than one way to be right."""
 
 from collections.abc import Callable
 

@@ -30,6 +30,11 @@ def zeros(*names, more=""):
     )
 
 
+def pre(old, new):
+    """The fourth exercise's answer, with something in it replaced."""
+    return changed("pre_activation", (old, new))
+
+
 WRONG = {
     "block_parameters": [
         (parameters(norms="0", extra="i * c"), "the convolutions alone"),
@@ -141,4 +146,101 @@ WRONG = {
             "a convolution has a bias",
         ),
     ],
+    "pre_activation": [
+        (
+            changed(
+                "pre_activation",
+                (
+                    "            nn.BatchNorm2d(channels),\n            nn.ReLU(),\n"
+                    "            conv3x3(channels, channels),\n",
+                    "            conv3x3(channels, channels),\n"
+                    "            nn.BatchNorm2d(channels),\n            nn.ReLU(),\n",
+                ),
+                (
+                    "            nn.ReLU(),\n            nn.BatchNorm2d(channels),\n"
+                    "            nn.ReLU(),\n            conv3x3(channels, channels),\n",
+                    "            nn.ReLU(),\n            conv3x3(channels, channels),\n"
+                    "            nn.BatchNorm2d(channels),\n",
+                ),
+            ),
+            "the order of 2015",
+        ),
+        (pre("conv3x3(channels, channels)", "nn.Conv2d(channels, channels, 3, 1, 1)"), "a bias"),
+        (pre("            nn.BatchNorm2d(channels),\n", ""), "have six"),
+        (
+            pre(
+                "            nn.ReLU(),\n            conv3x3(channels, channels),\n"
+                "            nn.BatchNorm2d(channels),\n",
+                "            nn.ReLU(),\n            nn.BatchNorm2d(channels),\n"
+                "            conv3x3(channels, channels),\n",
+            ),
+            "their order is not",
+        ),
+        (pre("x + self.residual(x)", "(x + self.residual(x)).relu()"), "blocked again"),
+        (pre("x + self.residual(x)", "x + self.residual(x).relu()"), "only ever add"),
+        (pre("x + self.residual(x)", "self.residual(x)"), "shortcut is missing"),
+        (
+            pre("x + self.residual(x)", "self.residual[:2](x) + self.residual(x)"),
+            "what norm and ReLU have made",
+        ),
+        (pre("            nn.ReLU(),\n", ""), "before the first convolution"),
+        (
+            changed(
+                "pre_activation",
+                ("            nn.ReLU(),\n", "            nn.Identity(),\n"),
+                ("            nn.ReLU(),\n", ""),
+            ),
+            "no ReLU at all",
+        ),
+        (
+            pre(
+                "x + self.residual(x)",
+                "x + nn.Sequential(*(self.residual[i] for i in (0, 1, 2, 3, 5)))(x)",
+            ),
+            "before the second convolution",
+        ),
+        (
+            pre(
+                "x + self.residual(x)",
+                "x + nn.Sequential(*(self.residual[i] for i in (1, 0, 2, 4, 3, 5)))(x)",
+            ),
+            "before the norms",
+        ),
+        (pre("x + self.residual(x)", "x - self.residual(x)"), "right layers, wrong numbers"),
+        (pre("x + self.residual(x)", "(x + self.residual(x)).sum()"), "tensor of shape"),
+        (pre("block.residual[5].weight *= factor", "return nn.Identity()"), "another module"),
+        (pre("block.residual[5].weight *= factor", "block.residual[5] = nn.Identity()"), "exchang"),
+        (
+            pre("block.residual[5].weight *= factor", "factor * block.residual[5].weight"),
+            "in place",
+        ),
+        (pre("residual[5].weight *=", "residual[2].weight *="), "puts back"),
+        (pre("residual[5].weight *=", "residual[3].weight *="), "alone is not enough"),
+        (
+            pre(
+                "block.residual[5].weight *= factor",
+                "for i in (2, 5):\n        block.residual[i].weight *= factor",
+            ),
+            "all but its ε",
+        ),
+        (
+            pre(
+                "block.residual[5].weight *= factor",
+                "for i in (3, 5):\n        block.residual[i].weight *= factor",
+            ),
+            "two dials",
+        ),
+        (pre("*= factor", "*= factor**2"), "times what it added"),
+        (pre("residual[5].weight *=", "residual[6].weight *="), "raised IndexError"),
+    ],
+}
+
+# Answers as right as the solution.
+ALSO_RIGHT = {
+    "pre_activation": [
+        pre(
+            "block.residual[5].weight *= factor",
+            "for p in block.residual[3].parameters():\n        p *= factor",
+        )
+    ]
 }
