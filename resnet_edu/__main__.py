@@ -7,7 +7,6 @@ stopped goes on when the same command is given again.
 
 import argparse
 import io
-import os
 import signal
 import sys
 import warnings
@@ -15,6 +14,7 @@ from typing import Any
 
 from . import __version__
 from .commands import FAILED, data, evaluate, predict, records, trace, train
+from .streams import give_up
 
 COMMANDS = (trace, train, evaluate, predict, data, records)
 
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # `resnet-edu records | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up(sys.stdout)
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         print("resnet-edu: interrupted", file=sys.stderr)

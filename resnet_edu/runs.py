@@ -22,7 +22,7 @@ from .recipes import Recipe
 from .records import Run
 from .speed import Speed, Step, choose, keep_memory
 from .stop import Stop
-from .streams import steady, voice
+from .streams import voice
 from .train import SPLIT, Evaluation, Training
 from .update import Update
 
@@ -39,7 +39,7 @@ def make(plan: Plan, how: How, stop: Stop) -> Run | None:
     folder = records.prepare(how.root, plan.name)  # before hours are spent
     path = state_path(how.root, plan)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with only_one(path), steady():
+    with only_one(path):
         records.prepare(how.root, plan.name)  # another process may just have finished it
         for written in (folder, path, best_path(path)):
             remove_halves(written)

@@ -1,5 +1,6 @@
 """What a run says while it works, to whoever is still there to read it."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
@@ -38,9 +39,23 @@ class Steady:
 
 @contextmanager
 def steady() -> Iterator[None]:
-    """Inside, stdout and stderr are `Steady`."""
-    with redirect_stdout(Steady(sys.stdout)), redirect_stderr(Steady(sys.stderr)):
-        yield
+    """Inside, stdout and stderr are `Steady`; what they could not take by the end is given up."""
+    out, err = sys.stdout, sys.stderr
+    try:
+        with redirect_stdout(Steady(out)), redirect_stderr(Steady(err)):
+            yield
+    finally:
+        for stream in (out, err):
+            try:
+                stream.flush()
+            except OSError:
+                give_up(stream)
+
+
+def give_up(stream: TextIO) -> None:
+    """From now on nothing more is asked of whoever read the stream, nor of the disk it went to."""
+    with suppress(OSError):  # it may be no file at all
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def voice(name: str, progress: Progress) -> Callable[[str], None]:
@@ -49,4 +64,5 @@ def voice(name: str, progress: Progress) -> Callable[[str], None]:
         return lambda line: None
     if progress == "bar":
         return tqdm.write
-    return lambda line: print(f"{name}: {line}", flush=True)
+    # In one piece: several runs may write to one log.
+    return lambda line: print(f"{name}: {line}\n", end="", flush=True)

@@ -17,6 +17,7 @@ from .records import Run
 from .runs import choose_speed, make
 from .speed import keep_memory
 from .stop import SIGNALS, Stop
+from .streams import steady
 
 
 @dataclass
@@ -177,6 +178,7 @@ def _make(plan: Plan, how: How, threads: int, end: c_byte, answer: Connection) -
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     torch.set_num_threads(threads)
     try:
-        answer.send(None if stop.reason else make(plan, how, stop))
+        with steady():
+            answer.send(None if stop.reason else make(plan, how, stop))
     except Exception as error:  # whatever it was, the others go on
         answer.send(str(error) or repr(error))

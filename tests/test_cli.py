@@ -1,9 +1,11 @@
 """The command line: what it prints, what it leaves, its exit codes, and its errors."""
 
+import io
 import json
 import re
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -160,10 +162,29 @@ def test_a_loss_that_is_no_number(few_shapes, tmp_path, monkeypatch, capsys):
     assert list(tmp_path.glob("runs/*")) == [] and state.read_bytes() == before
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_log_on_a_full_disk(few_shapes, tmp_path):
+    with (
+        open("/dev/full", "w") as out,
+        open("/dev/full", "w") as err,
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        assert main([*TINY, "--records", str(tmp_path)]) == 0
+    assert records.read_runs(tmp_path)
+
+
+def test_signs_that_a_terminal_does_not_know(monkeypatch):
+    ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", ascii_only)
+    assert main(["trace", "resnet20"]) == 0
+    assert b"3 ? 32 ? 32" in ascii_only.buffer.getvalue()
+
+
 def test_no_time_at_all(few_shapes, tmp_path, capsys):
     assert main([*TINY, "--records", str(tmp_path), "--minutes", "0.00001"]) == 3
     said = capsys.readouterr().err
-    assert "stopped (time); nothing was done yet; the same command begins it" in said
+    assert "stopped (time); nothing was done yet; give it more --minutes" in said
     assert list(tmp_path.glob("*/*")) == []
 
 

@@ -39,7 +39,9 @@ def run(options: argparse.Namespace) -> int:
     runs = read_runs(options.records)
     rows = ledger.rows(runs)
     print(tables.ledger_table(rows) if rows else f"no finished run in {options.records / 'runs'}")
-    if begun := list(map(_progress, states(options.records))):
+    finished = {made.name for made in runs}
+    begun = [_progress(path) for path in states(options.records) if path.stem not in finished]
+    if begun:
         print("\nUnder way; the command that began a run goes on with it:", *begun, sep="\n")
     if missing := ledger.not_made(runs):
         print(f"\nPlanned and not made:\n{tables.missing_table(missing)}")
@@ -50,9 +52,8 @@ def _progress(path: Path) -> str:
     """How far the run is whose state lies at `path`, or why nobody can say."""
     try:
         _, state = read_state(path)
-        done, last = state["numbers"]["iteration"], state["metrics"][-1:]
-        line = f"{path.stem}: {done:,} of {state['about']['recipe']['iterations']:,} iterations"
+        done, whole = state["numbers"]["iteration"], state["about"]["recipe"]["iterations"]
+        last = [f", validation error {row['validation_error']:.2f} %" for row in state["metrics"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"{path.stem}: {error}"
-    error = [f", validation error {row['validation_error']:.2f} %" for row in last]
-    return "".join([line, *error])
+    return "".join([f"{path.stem}: {done:,} of {whole:,} iterations", *last[-1:]])

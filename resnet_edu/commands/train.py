@@ -11,9 +11,11 @@ import torch
 from .. import data, recipes
 from ..plans import How, Plan, state_path
 from ..recipes import Recipe
+from ..records import Run
 from ..runs import make
 from ..speed import PRECISIONS
 from ..stop import Stop
+from ..streams import steady
 from ..sweep import Outcome, sweep
 from . import DONE, FAILED, NETWORKS, STOPPED, checked, device, minutes, network, positive, seed
 
@@ -21,11 +23,9 @@ LEAVES = (
     "The record goes to RECORDS/runs/<network>-<dataset>-<recipe>-s<seed>: record.json, "
     "metrics.csv and the weights, whole or not at all; weights over 4 MB to RECORDS/large. Until "
     "then the state to go on from lies in RECORDS/under-way, with the checkpoint that was best on "
-    "validation so far; Ctrl-C, SIGTERM and --minutes leave them there, and the same command goes "
-    "on."
+    "validation so far; Ctrl-C, SIGTERM and --minutes leave them there, once there is anything, "
+    "and the same command goes on."
 )
-
-GOES_ON = "the same command goes on from there"
 
 
 def add(commands: Any) -> None:
@@ -117,17 +117,27 @@ def run_train(options: argparse.Namespace) -> int:
     plan = Plan(options.network, options.data, options.recipe, options.seed)
     how, stop = _how(options), Stop(options.minutes)
     print(f"{plan.name} on {how.device}")
-    with stop.listening():
-        run = make(plan, how, stop)
+    with steady(), stop.listening():
+        return _ended(make(plan, how, stop), plan, how, stop)
+
+
+def _ended(run: Run | None, plan: Plan, how: How, stop: Stop) -> int:
+    """Says what came of a run, or where it stands."""
     if run:
         print(f"test error of the last iterate {run.test_error:.2f} %; record in {run.folder}")
         if run.checkpoint.parent != run.folder:
             print(f"weights in {run.checkpoint.parent}: over 4 MB, they stay out of the record")
         return DONE
     path = state_path(how.root, plan)
-    if not path.exists():  # while the speed was measured
-        return _stopped(stop, "nothing was done yet; the same command begins it")
-    return _stopped(stop, f"the state lies in {path}; {GOES_ON}")
+    if path.exists():
+        return _stopped(stop, f"the state lies in {path}; the same command goes on from there")
+    if stop.reason == "time":
+        return _stopped(
+            stop,
+            "nothing was done yet; give it more --minutes, of which measuring what to compute in "
+            "may take three, or say both --precision and --compile or --no-compile",
+        )
+    return _stopped(stop, "nothing was done yet; the same command begins it")
 
 
 def run_sweep(options: argparse.Namespace) -> int:
@@ -138,14 +148,14 @@ def run_sweep(options: argparse.Namespace) -> int:
         for number in options.seeds
     ]
     stop = Stop(options.minutes)
-    with stop.listening():
+    with steady(), stop.listening():
         outcome = sweep(plans, _how(options), stop, options.at_once)
-    for plan in plans:
-        where = sys.stderr if plan.name in outcome.failed else sys.stdout
-        print(f"{plan.name}: {_came_of(plan.name, outcome)}", file=where)
-    if outcome.failed:
-        return FAILED
-    return _stopped(stop, GOES_ON) if outcome.stopped else DONE
+        for plan in plans:
+            where = sys.stderr if plan.name in outcome.failed else sys.stdout
+            print(f"{plan.name}: {_came_of(plan.name, outcome)}", file=where)
+        if outcome.failed:
+            return FAILED
+        return _stopped(stop, "the same command goes on") if outcome.stopped else DONE
 
 
 def _came_of(name: str, outcome: Outcome) -> str:

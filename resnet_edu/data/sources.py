@@ -43,6 +43,7 @@ def read_source(source: Path, known: Cifar) -> Found:
     classes. Raises FileNotFoundError if `source` is not there, ValueError for a missing batch, a
     missing or unknown class, an unreadable picture, or one that is not 32 × 32 RGB.
     """
+    source = Path(source).absolute()  # "." has no name
     batches, pictures = _read_once(source, known)
     if batches:
         train, test = read_batches(batches, known)
@@ -68,13 +69,14 @@ def read_pictures(source: Path) -> tuple[Tensor, Tensor]:
     FileNotFoundError if `source` is not there, ValueError if it holds no picture, or one that
     cannot be read or is not 32 × 32 RGB.
     """
+    source = Path(source).absolute()  # "." has no name
     files = read_files(source, lambda name: not _hidden(name))
     pictures = sorted(
         ((name, _picture(name, content)) for name, content in _shown(files)),
         key=lambda picture: natural(picture[0]),
     )
     if not pictures:
-        raise ValueError(f"{source.resolve().name} holds no picture")
+        raise ValueError(f"{source.name} holds no picture")
     images = torch.from_numpy(np.stack([image for _, image in pictures]))
     names = [name for name, _ in pictures]
     without = _unnumbered(names)

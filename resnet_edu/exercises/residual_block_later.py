@@ -78,13 +78,19 @@ def _unlike(theirs: nn.Module) -> str:
         return ""
     if any(m.bias is not None for m in theirs.modules() if isinstance(m, nn.Conv2d)):
         return (
-            "a convolution has a bias. The first one's is taken away again by the norm behind it, "
-            "and the block of the paper has none."
+            "a convolution has a bias. None in this book has: the norm behind the first takes it "
+            "away again, and the last one's would have to be turned down as well."
         )
     if shapes == wanted[2:3] + wanted[:2] + wanted[2:3] + wanted[:2]:
-        return "that is the order of 2015, each norm behind its convolution; it stands before it."
+        return (
+            "its parameters stand in the order of 2015, each norm behind its convolution. Make "
+            "each norm before its convolution, in `__init__` and in what is computed."
+        )
     if sorted(shapes) == sorted(wanted):
-        return "the layers are right and their order is not: norm, ReLU, convolution, twice."
+        return (
+            "the layers are right and the order they are made in is not: norm, convolution, norm, "
+            "convolution."
+        )
     return (
         f"its parameters have the shapes {', '.join(map(str, shapes))}; two batch norms and two "
         "3×3 convolutions, all of the same width, have six."
@@ -98,7 +104,10 @@ def _wrong_output(theirs: nn.Module) -> str:
     for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         other.copy_(mine)
     x = torch.randn(4, CHANNELS, 6, 6).double()
-    output, branch = theirs.train()(x.clone()), ours.train().residual(x)
+    given = x.clone()
+    output, branch = theirs.train()(given), ours.train().residual(x)
+    if not torch.equal(given, x):
+        return "it writes into x, which is not its own: no `+=`, and no ReLU that overwrites it."
     if not isinstance(output, Tensor) or output.shape != x.shape:
         return f"the output should be a tensor of shape {tuple(x.shape)}."
     if torch.allclose(output, x + branch):
@@ -145,12 +154,13 @@ def _not_turned(
         wanted = factor * (before.train(mode)(x) - x)
         if not torch.allclose(came, wanted, rtol=1e-9, atol=1e-12):
             shares.append((came.norm() / (before(x) - x).norm()).item())
-    if not shares:
+    if not shares and touched:
         return None
     if not touched:
         return Verdict(
             False,
-            "The block is right. turn_down: it is as it was; change its tensors in place.",
+            "The block is right. turn_down: all six of its tensors are as they were; change them "
+            "in place.",
         )
     return Verdict(False, f"turn_down: {_mistaken(touched, shares[0], factor)}")
 
@@ -159,8 +169,8 @@ def _mistaken(touched: set[int], share: float, factor: float) -> str:
     """What one most likely did to come from `factor` to `share`."""
     if touched <= FIRST_HALF:
         return (
-            f"with the factor {factor:g} the block still adds {share:.3g} times what it did: the "
-            "norm behind the first convolution puts back what you took away."
+            f"with the factor {factor:g} the block still adds {share:.3g} times what it did, in "
+            "training: the norm behind the first convolution puts back what you took away."
         )
     if touched == {SECOND_SCALE}:
         return (
@@ -171,8 +181,9 @@ def _mistaken(touched: set[int], share: float, factor: float) -> str:
         return f"two dials at once: with the factor {factor:g} the block adds {share:.3g} times."
     if LAST in touched and touched & FIRST_HALF and abs(share - factor) < 0.01:
         return (
-            f"with the factor {factor:g} nearly, but not exactly. The first half need not change: "
-            "batch norm undoes that, all but its ε."
+            f"in training with the factor {factor:g} nearly, but not exactly, and evaluating not "
+            "at all. The first half need not change: a batch's own statistics undo that, all but "
+            "the norm's ε, and remembered ones do not."
         )
     return f"with the factor {factor:g} the block adds {share:.3g} times what it added."
 

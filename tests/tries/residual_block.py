@@ -163,7 +163,7 @@ WRONG = {
                     "            nn.BatchNorm2d(channels),\n",
                 ),
             ),
-            "the order of 2015",
+            "in the order of 2015",
         ),
         (pre("conv3x3(channels, channels)", "nn.Conv2d(channels, channels, 3, 1, 1)"), "a bias"),
         (pre("            nn.BatchNorm2d(channels),\n", ""), "have six"),
@@ -174,7 +174,7 @@ WRONG = {
                 "            nn.ReLU(),\n            nn.BatchNorm2d(channels),\n"
                 "            conv3x3(channels, channels),\n",
             ),
-            "their order is not",
+            "they are made in is not",
         ),
         (pre("x + self.residual(x)", "(x + self.residual(x)).relu()"), "blocked again"),
         (pre("x + self.residual(x)", "x + self.residual(x).relu()"), "only ever add"),
@@ -208,10 +208,20 @@ WRONG = {
         ),
         (pre("x + self.residual(x)", "x - self.residual(x)"), "right layers, wrong numbers"),
         (pre("x + self.residual(x)", "(x + self.residual(x)).sum()"), "tensor of shape"),
+        (pre("x + self.residual(x)", "x.add_(self.residual(x))"), "writes into x"),
         (pre("block.residual[5].weight *= factor", "return nn.Identity()"), "another module"),
         (pre("block.residual[5].weight *= factor", "block.residual[5] = nn.Identity()"), "exchang"),
         (
             pre("block.residual[5].weight *= factor", "factor * block.residual[5].weight"),
+            "in place",
+        ),
+        (
+            changed(
+                "pre_activation",
+                ("super().__init__()\n", "super().__init__()\n        self.dial = 1.0\n"),
+                ("x + self.residual(x)", "x + self.dial * self.residual(x)"),
+                ("block.residual[5].weight *= factor", "block.dial = factor"),
+            ),
             "in place",
         ),
         (pre("residual[5].weight *=", "residual[2].weight *="), "puts back"),
@@ -221,7 +231,7 @@ WRONG = {
                 "block.residual[5].weight *= factor",
                 "for i in (2, 5):\n        block.residual[i].weight *= factor",
             ),
-            "all but its ε",
+            "all but the norm's ε",
         ),
         (
             pre(
