@@ -129,9 +129,18 @@ def _ready(make_step: Callable[[Speed], Step], speed: Speed) -> tuple[Step | Non
         for _ in range(WARM_UP):
             step()
     except Exception as error:  # compilers fail in many ways, none of which may end a run
-        first, *_ = str(error).strip().splitlines() or ["no reason given"]
-        return None, f"{type(error).__name__}: {first[:200]}"
+        # What failed first may be told at the end only: a capture that breaks off raises again.
+        first = error
+        while first.__context__:
+            first = first.__context__
+        return None, "; at first ".join(map(_line, dict.fromkeys((error, first))))
     return step, ""
+
+
+def _line(error: BaseException) -> str:
+    """The error's name and the first line of its text."""
+    first, *_ = str(error).strip().splitlines() or ["no reason given"]
+    return f"{type(error).__name__}: {first[:200]}"
 
 
 def _rate(step: Step, device: torch.device) -> float:

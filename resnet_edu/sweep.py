@@ -33,9 +33,9 @@ def sweep(plans: Sequence[Plan], how: How, stop: Stop, at_once: int = 1) -> Outc
     """Makes the runs in the order given, in the same precision, so that they can be compared.
 
     Only what is under way already goes on in the precision that it was begun in. `at_once` above 1
-    makes that many side by side: worth it on a GPU that one small network leaves idle; on a CPU
-    they share its threads. Each has a process of its own, and one that fails, or that the system
-    ends, ends nothing but itself.
+    makes that many side by side: on a CPU they share its threads; on a GPU, of which one small
+    network leaves most idle, they take turns unless NVIDIA's MPS lets them in together. Each has a
+    process of its own, and one that fails, or that the system ends, ends nothing but itself.
     """
     outcome, waiting = Outcome(), []
     for plan in dict.fromkeys(plans):  # each once

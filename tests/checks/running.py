@@ -539,6 +539,9 @@ def check_what_does_not_run_is_left_out(package):
         pytest.fail(f"the run ended: {error}")
     assert chosen == (speed("bfloat16"), {})
     assert pace.said[-1] == "going on without compiling"
+    no_compiler.__context__ = OSError("g++ is not there\nnor clang++")
+    pace.choose(64_000, "bfloat16", True)
+    assert "RuntimeError: no compiler found; at first OSError: g++ is not there" in pace.said[0]
     pace.rates["bfloat16"] = ValueError("no such type")
     with pytest.raises(RuntimeError, match="training runs in none of: bfloat16"):
         pace.choose(64_000, "bfloat16", False)
