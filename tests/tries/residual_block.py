@@ -30,6 +30,13 @@ def zeros(*names, more=""):
     )
 
 
+# Lines of the fourth exercise's block.
+NORM, RELU, CONVOLUTION = (
+    f"            {layer},\n"
+    for layer in ("nn.BatchNorm2d(channels)", "nn.ReLU()", "conv3x3(channels, channels)")
+)
+
+
 def pre(old, new):
     """The fourth exercise's answer, with something in it replaced."""
     return changed("pre_activation", (old, new))
@@ -150,32 +157,14 @@ WRONG = {
         (
             changed(
                 "pre_activation",
-                (
-                    "            nn.BatchNorm2d(channels),\n            nn.ReLU(),\n"
-                    "            conv3x3(channels, channels),\n",
-                    "            conv3x3(channels, channels),\n"
-                    "            nn.BatchNorm2d(channels),\n            nn.ReLU(),\n",
-                ),
-                (
-                    "            nn.ReLU(),\n            nn.BatchNorm2d(channels),\n"
-                    "            nn.ReLU(),\n            conv3x3(channels, channels),\n",
-                    "            nn.ReLU(),\n            conv3x3(channels, channels),\n"
-                    "            nn.BatchNorm2d(channels),\n",
-                ),
+                (NORM + RELU + CONVOLUTION, CONVOLUTION + NORM + RELU),
+                (RELU + NORM + RELU + CONVOLUTION, RELU + CONVOLUTION + NORM),
             ),
             "in the order of 2015",
         ),
         (pre("conv3x3(channels, channels)", "nn.Conv2d(channels, channels, 3, 1, 1)"), "a bias"),
-        (pre("            nn.BatchNorm2d(channels),\n", ""), "have six"),
-        (
-            pre(
-                "            nn.ReLU(),\n            conv3x3(channels, channels),\n"
-                "            nn.BatchNorm2d(channels),\n",
-                "            nn.ReLU(),\n            nn.BatchNorm2d(channels),\n"
-                "            conv3x3(channels, channels),\n",
-            ),
-            "they are made in is not",
-        ),
+        (pre(NORM, ""), "have six"),
+        (pre(RELU + CONVOLUTION + NORM, RELU + NORM + CONVOLUTION), "they are made in is not"),
         (pre("x + self.residual(x)", "(x + self.residual(x)).relu()"), "blocked again"),
         (pre("x + self.residual(x)", "x + self.residual(x).relu()"), "only ever add"),
         (pre("x + self.residual(x)", "self.residual(x)"), "shortcut is missing"),
@@ -183,12 +172,12 @@ WRONG = {
             pre("x + self.residual(x)", "self.residual[:2](x) + self.residual(x)"),
             "what norm and ReLU have made",
         ),
-        (pre("            nn.ReLU(),\n", ""), "before the first convolution"),
+        (pre(RELU, ""), "before the first convolution"),
         (
             changed(
                 "pre_activation",
-                ("            nn.ReLU(),\n", "            nn.Identity(),\n"),
-                ("            nn.ReLU(),\n", ""),
+                (RELU, "            nn.Identity(),\n"),
+                (RELU, ""),
             ),
             "no ReLU at all",
         ),
