@@ -51,9 +51,9 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, About]:
     try:
         fields = json.loads(metadata[KEY])
         about = About(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        network = by_name(about.network, len(about.classes))
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"the metadata of {path} are not as we write them: {error}") from error
-    network = by_name(about.network, len(about.classes))
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

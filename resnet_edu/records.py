@@ -115,8 +115,8 @@ def write_run(
 
     `about` is of the last iterate; `source` the kind of source its pictures came from; `computed`
     how it was made: "speed", what was chosen and what was measured before; "resumed_at", the
-    iterations at which it went on after a stop; "machines", those it was made on and "since" which
-    iteration. OSError where the folder cannot be written.
+    iterations at which it went on after a stop; "machines", those it was made on, their PyTorch,
+    whether it compiled, and "since" which iteration. OSError where the folder cannot be written.
     """
     last = training.metrics[-1]
     best = min(training.metrics, key=lambda row: row.validation_error)

@@ -80,7 +80,7 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
     if found:
         resume.restore(training, *found)
         about["resumed_at"].append(training.iteration)
-    _sign(about["machines"], training.iteration, how.device, say)
+    _sign(about, training.iteration, how.device, say)
     after = f", after {training.iteration:,} that are done" if training.iteration else ""
     say(f"{iterations:,} iterations of {plan.recipe.batch} in {speed}{after}")
     checkpoint = About(
@@ -106,20 +106,19 @@ def _make(plan: Plan, how: How, stop: Stop, folder: Path, path: Path) -> Run | N
 
 
 def _sign(
-    machines: list[dict[str, Any]], iteration: int, device: torch.device, say: Callable[[str], None]
+    about: dict[str, Any], iteration: int, device: torch.device, say: Callable[[str], None]
 ) -> None:
-    """Adds this machine to those a run was made on, unless the last of them was one like it."""
-    here = records.machine(device)
-    if machines:
-        before = machines[-1]
-        changed = [f"{k} {before[k]}, now {v}" for k, v in here.items() if before[k] != v]
+    """Adds what computes from here on, unless the last that did was like it."""
+    computes = records.machine(device) | {"torch": records.versions()["torch"]}
+    computes["compiled"] = about["speed"]["compiled"]
+    if about["machines"]:
+        before = about["machines"][-1]
+        changed = [k for k, v in computes.items() if before.get(k) != v]
         if not changed:
             return
-        say(
-            f"begun on another machine ({'; '.join(changed)}): what is added up in another order "
-            "is not the same to the bit"
-        )
-    machines.append({"since": iteration, **here})
+        told = "; ".join(f"{k} {before.get(k, 'unknown')}, now {computes[k]}" for k in changed)
+        say(f"begun otherwise ({told}): another order of adding up is not the same to the bit")
+    about["machines"].append({"since": iteration, **computes})
 
 
 def choose_speed(

@@ -32,7 +32,8 @@ class Outcome:
 def sweep(plans: Sequence[Plan], how: How, stop: Stop, at_once: int = 1) -> Outcome:
     """Makes the runs in the order given, in the same precision, so that they can be compared.
 
-    Only what is under way already goes on in the precision that it was begun in. `at_once` above 1
+    It is that of finished runs by the same recipe on the same pictures, if there are any. Only what
+    is under way already goes on in the precision that it was begun in. `at_once` above 1
     makes that many side by side: on a CPU they share its threads; on a GPU, of which one small
     network leaves most idle, they take turns unless NVIDIA's MPS lets them in together. Each has a
     process of its own, and one that fails, or that the system ends, ends nothing but itself.
@@ -51,7 +52,8 @@ def sweep(plans: Sequence[Plan], how: How, stop: Stop, at_once: int = 1) -> Outc
         if at_once > 1 and how.progress == "bar":
             how = replace(how, progress="lines")
         threads = max(1, torch.get_num_threads() // at_once)
-        settled = _one_speed(waiting, outcome.finished.values(), how, threads, stop)
+        finished = [*outcome.finished.values(), *_comparable(waiting, how)]
+        settled = _one_speed(waiting, finished, how, threads, stop)
         # A run under way goes on as it was begun, unless it was asked to do otherwise.
         jobs = [(plan, how if state_path(how.root, plan).exists() else settled) for plan in waiting]
         _make_all(jobs, stop, at_once, threads, outcome)
@@ -63,8 +65,8 @@ def _one_speed(
 ) -> How:
     """`how` with precision and compiling settled.
 
-    As they were asked for; else as a run under way has them, or the precision of a finished one;
-    else by measuring.
+    As they were asked for; else as a run under way has them, or the precision of the first that is
+    finished; else by measuring.
     """
     precision, compiled = _speed_there(plans, finished, how)
     how = replace(
@@ -101,8 +103,21 @@ def _speed_there(
         except (OSError, ValueError, KeyError, TypeError):
             continue  # there is none, or it is damaged, which its own run will say
     for run in finished:
-        return run.record["speed"]["precision"], None
+        precision = run.record["speed"]["precision"]
+        if not how.precision:
+            print(f"in {precision}, to be compared with {run.name}; --precision decides otherwise")
+        return precision, None
     return None, None
+
+
+def _comparable(plans: Sequence[Plan], how: How) -> list[Run]:
+    """The finished runs that stand beside one of these in a figure or a row of the ledger."""
+    kinds = {(plan.dataset, plan.recipe.name) for plan in plans}
+    try:
+        runs = records.read_runs(how.root)
+    except (OSError, ValueError):  # one is damaged, which the command `records` will say
+        return []
+    return [run for run in runs if (run.record["dataset"], run.record["recipe"]["name"]) in kinds]
 
 
 def _make_all(

@@ -130,15 +130,21 @@ class Training:
     def check(self) -> tuple[float, float]:
         """The sums of losses and of wrong answers since the last evaluation.
 
-        Waits for the device. FloatingPointError, with the iteration, where a loss was not finite.
+        Waits for the device. FloatingPointError, with the iteration, where a loss was not finite,
+        or a weight or a statistic is not.
         """
         loss, wrong, finite = self.update.sums.tolist()
-        if self.looked_at + finite < self.iteration:
-            raise FloatingPointError(
-                f"the training loss is no finite number after {self.looked_at + finite:,.0f} "
-                "iterations; a lower learning rate is the usual remedy"
-            )
-        return loss, wrong
+        what, after = "the training loss", self.looked_at + finite
+        if after == self.iteration:  # the last update may have spoilt what no loss has met yet
+            tensors = self.network.state_dict()  # a momentum that is not finite leaves weights so
+            whole = torch.stack([value.isfinite().all() for value in tensors.values()]).tolist()
+            if all(whole):
+                return loss, wrong
+            what = list(tensors)[whole.index(False)]
+        raise FloatingPointError(
+            f"{what} is no finite number after {after:,.0f} iterations; a lower learning rate is "
+            "the usual remedy"
+        )
 
     def evaluate(self) -> Evaluation:
         """How training went since the last look, and the error on validation and test pictures.

@@ -93,8 +93,13 @@ def test_weights_of_another_network(checkpoint):
     with pytest.raises(ValueError, match="(?s)weights in .* are not those of resnet32: .*Missing"):
         load_checkpoint(checkpoint)
     rewrite(checkpoint, metadata={"network": "resnet21"})
-    with pytest.raises(ValueError, match="unknown network 'resnet21'"):
+    with pytest.raises(ValueError, match="it.safetensors .*unknown network 'resnet21'"):
         load_checkpoint(checkpoint)
+    for metadata in ({"network": ["resnet20"]}, {"network": 20}, {"classes": 10}):
+        rewrite(checkpoint, metadata=metadata)
+        with pytest.raises(ValueError, match="metadata of .*it.safetensors are not as we write"):
+            load_checkpoint(checkpoint)
+    rewrite(checkpoint, metadata={"network": "resnet20"})
     rewrite(checkpoint, metadata={"classes": ["a", "b"]})
     with pytest.raises(ValueError, match="(?s)weights in .* are not those of resnet20: .*size"):
         load_checkpoint(checkpoint)

@@ -44,7 +44,10 @@ def test_running(check):
         checks.check_a_state_of_another_run,
         checks.check_a_run_that_moves,
         checks.check_a_compiled_run_without_a_compiler,
+        checks.check_what_was_measured_is_recorded,
         checks.check_a_sweep_measures_its_largest,
+        checks.check_a_sweep_takes_the_precision_of_its_like,
+        checks.check_progress,
         checks.check_a_run_stopped_while_it_is_measured,
         checks.check_a_full_disk_ends_no_run,
         checks.check_a_full_log_ends_no_run,
@@ -56,6 +59,16 @@ def test_running(check):
 )
 def test_states(check, tmp_path):
     check(resnet_edu, tmp_path)
+
+
+def test_two_threads_resume_to_the_bit(tmp_path):
+    """Sums are shared out in the same way each time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        checks.check_resume_to_the_bit(resnet_edu, tmp_path)
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.skipif(

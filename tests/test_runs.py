@@ -17,6 +17,7 @@ from resnet_edu import records, resume
 
 NAME = "resnet20-shapes-tiny-s0"
 TRAIN = ["train", "resnet20", "--recipe", "tiny", "--device", "cpu", "--save-every", "0.0005"]
+PACE = "0.05"  # seconds a step takes at least, so that a fast machine is not done before it is told
 
 
 def start(*arguments, **environment):
@@ -73,9 +74,9 @@ def test_killed_and_stopped_runs_end_with_the_same_weights(undisturbed, tmp_path
         (signal.SIGKILL, -signal.SIGKILL),
         (signal.SIGTERM, 143),
     ):
-        process = start(*command)
+        process = start(*command, PACE=PACE)
         after_evaluations(process, 1)
-        time.sleep(random.uniform(0, 0.3))
+        time.sleep(random.uniform(0, 4 * float(PACE)))
         process.send_signal(asked)
         code, _, err = finish(process)
         assert code == expected, err

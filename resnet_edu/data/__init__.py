@@ -57,10 +57,10 @@ def load(name: str, download: bool = False) -> Dataset:
     if download:
         return _from_servers(known)
     raise FileNotFoundError(
-        f"{known.title} is not at hand: RESNET_EDU_DATA is not set, and {cache.path_of(name)}, the "
-        f"cache of an earlier load, is not there. `python -m resnet_edu data {name}` downloads it; "
-        "or set RESNET_EDU_DATA to a folder, zip or tar that holds the official batches, or "
-        "train/<class>/<picture> and test/<class>/<picture>"
+        f"{known.title} is not at hand: RESNET_EDU_DATA is not set, and no earlier load left a "
+        f"cache at {cache.path_of(name)} that can be read. `python -m resnet_edu data {name}` "
+        "downloads it; or set RESNET_EDU_DATA to a folder, zip or tar that holds the official "
+        "batches, or train/<class>/<picture> and test/<class>/<picture>"
     )
 
 
@@ -84,7 +84,7 @@ def _from_servers(known: Cifar) -> Dataset:
     except OSError as error:
         raise OSError(
             f"{known.title} cannot be downloaded into {cache.folder()}: {error.strerror or error}; "
-            "make room there, or set RESNET_EDU_CACHE to another folder"
+            "put that right, or set RESNET_EDU_CACHE to another folder"
         ) from error
     found = replace(read_source(archive, known), kind="official archive, downloaded")
     dataset = _checked(found, known, known.archive)

@@ -19,7 +19,7 @@ def read_files(source: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[st
 
     `source` is a folder, a zip, or a tar, compressed or not; each is gone through once. Raises
     FileNotFoundError where nothing is there, ValueError where it is of another kind, or where a
-    file in it is damaged, cut off or encrypted.
+    file in it is damaged, cut off, encrypted or not ours to read.
     """
     if not source.exists():
         raise FileNotFoundError(f"there is no folder, zip or tar at {source}")
@@ -29,9 +29,9 @@ def read_files(source: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[st
         for name, content in read:
             yield name, content()
     except DAMAGED as error:
-        raise ValueError(
-            f"{source.name}: {name} cannot be read: {error}; take another copy of it"
-        ) from error
+        is_locked = isinstance(error, PermissionError)
+        remedy = "make it readable" if is_locked else "take another copy of it"
+        raise ValueError(f"{source.name}: {name} cannot be read: {error}; {remedy}") from error
 
 
 def kind_of(source: Path) -> str:

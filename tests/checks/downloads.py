@@ -5,7 +5,7 @@ import os
 import random
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from unittest.mock import patch
 
@@ -65,8 +65,11 @@ class Server:
         if how in ("breaks", "stalls"):
             body = body[: max(start, BREAK)]
         self.sent.append(len(body) - start)
-        request.wfile.write(body[start:])
-        request.wfile.flush()
+        with suppress(ConnectionError):  # the reader may lose its patience
+            for here in range(start, len(body), step := 500 if how == "slow" else len(body)):
+                request.wfile.write(body[here : here + step])
+                request.wfile.flush()
+                self.let_go.wait(0.02 if how == "slow" else 0)
         if how == "stalls":
             self.let_go.wait(60)
 
@@ -201,10 +204,17 @@ def check_servers_that_stall_or_are_slow(package, folder):
         fetched(package, server, known, cache)
         assert server.asked == [("stalls", None), ("good", f"bytes={BREAK}-")]
         (cache / known.archive).unlink()
-    slow = {"PATIENCE": 0.0, "SLOW": 1e12, "HOPELESS": 0.0, "CHUNK": 100}
-    with serving(package, folder, "good", "gone", **slow) as (server, known, cache):
-        fetched(package, server, known, cache)
-        assert server.asked == [("good", None), ("gone", "bytes=100-"), ("good", "bytes=100-")]
+    # Pieces of 500 bytes, each of them in time, at some 25,000 bytes a second.
+    slow = {"PATIENCE": 0.05, "SLOW": 1e6, "HOPELESS": 0.0}
+    for ways in (("slow", "good"), ("slow", "gone")):
+        with serving(package, folder, *ways, **slow) as (server, known, cache):
+            fetched(package, server, known, cache)
+            assert [way for way, _ in server.asked[:2]] == [*ways]
+            (_, whole), (second, rest), *again = server.asked
+            assert whole is None
+            assert 0 < int(rest.removeprefix("bytes=").removesuffix("-")) < known.size
+            assert again == ([("slow", rest)] if second == "gone" else [])
+            (cache / known.archive).unlink()
 
 
 def check_one_error_lists_all(package, folder):

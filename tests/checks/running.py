@@ -6,6 +6,7 @@ import io
 import math
 import os
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from unittest.mock import Mock, patch
 
 import pytest
@@ -188,12 +189,23 @@ def check_a_state_before_an_evaluation(package, folder):
 
 
 def check_the_last_good_state_stays(package, folder):
-    """A state after a loss that is no number is refused, and the old one is there still."""
+    """A state after a loss that is no number is refused, and the old one is there still; so is
+    one whose last update left a weight or a statistic that is none, which no loss has met yet.
+    """
     resume, path = part(package, "resume"), folder / "state.safetensors"
     training = training_in(package)
     training.step()
     resume.save_state(path, training, ABOUT)
     before = path.read_bytes()
+    for name in ("stem.1.running_var", "head.2.bias"):
+        value = training.network.state_dict()[name]
+        kept = value.clone()
+        value[1] = math.inf
+        for use in (training.evaluate, lambda: resume.save_state(path, training, ABOUT)):
+            with pytest.raises(FloatingPointError, match=f"^{name} is no finite number after 1 "):
+                use()
+        value.copy_(kept)
+    assert path.read_bytes() == before
     nn.init.constant_(training.network.head[-1].bias, math.nan)
     training.step()
     with pytest.raises(FloatingPointError, match="no finite number after 1 iterations"):
@@ -287,21 +299,30 @@ def check_a_state_of_another_run(package, folder):
 
 
 def check_a_run_that_moves(package, folder):
-    """Each machine has its name in the record, and whoever goes on elsewhere is told."""
+    """Each machine and its PyTorch are in the record, and whoever goes on with another is told."""
     plan, said = plan_of(package), []
     here = {"cpu": "a CPU", "cores": 4, "threads": 2, "gpu": None}
     there = here | {"cpu": "another CPU", "threads": 3}
     how = how_in(package, folder, progress="lines")
-    for machine, steps in ((here, 2), (here, 2), (there, 3), (there, None)):
+    old, new = ({"torch": version} for version in ("2.14.0", "2.15.0"))
+    runs = part(package, "records")
+    stretches = ((here, old, 2), (here, old, 2), (there, old, 3), (there, new, 1), (there, new, 9))
+    for machine, versions, steps in stretches:
         with (
-            patch.object(part(package, "records"), "machine", lambda device, it=machine: it),
+            patch.object(runs, "machine", lambda device, it=machine: it),
+            patch.object(runs, "versions", lambda it=versions: it),
             patch("builtins.print", lambda line, **_: said.append(line)),
         ):
             run = make(package, plan, how, steps)
-    assert run.record["machines"] == [{"since": 0, **here}, {"since": 4, **there}]
-    assert run.record["resumed_at"][:2] == [2, 4] and len(run.record["resumed_at"]) == 3
-    (line,) = [line for line in said if "another machine" in line]
-    assert "(cpu a CPU, now another CPU; threads 2, now 3)" in line
+    assert run.record["machines"] == [
+        {"since": 0, **here, **old, "compiled": False},
+        {"since": 4, **there, **old, "compiled": False},
+        {"since": 7, **there, **new, "compiled": False},
+    ]
+    assert run.record["resumed_at"] == [2, 4, 7, 8]
+    moved, renewed = [line for line in said if "begun otherwise" in line]
+    assert "(cpu a CPU, now another CPU; threads 2, now 3)" in moved
+    assert "(torch 2.14.0, now 2.15.0)" in renewed
 
 
 def check_a_compiled_run_without_a_compiler(package, folder):
@@ -324,6 +345,10 @@ def check_a_compiled_run_without_a_compiler(package, folder):
             except (RuntimeError, ValueError) as error:
                 pytest.fail(f"the run ended: {error}")
         assert run.record["speed"]["compiled"] == (first is then is there)
+        stretches = [stretch["compiled"] for stretch in run.record["machines"]]
+        assert stretches == (
+            [True, False] if first is there and then is missing else [first is there]
+        )
         assert ("going on without compiling" in " ".join(said)) == (missing in (first, then))
         ends.append(part(package, "checkpoint").load_checkpoint(run.checkpoint)[0])
     for ours, *others in zip(*(network.parameters() for network in ends), strict=True):
@@ -345,6 +370,81 @@ def check_a_sweep_measures_its_largest(package, folder):
     assert sum(isinstance(m, torch.nn.Conv2d) for m in network.modules()) == 31
     assert (recipe, iterations) == (long, 70)
     assert (how.precision, how.compiled) == ("bfloat16", True)
+
+
+def check_what_was_measured_is_recorded(package, folder):
+    """What each choice came to, and what was taken: said, and written down; a sweep's as well."""
+    plan, speed, said = plan_of(package), part(package, "speed"), []
+    how = how_in(package, folder, compiled=False, progress="lines")
+    with (
+        patch.multiple(speed, WORTH_MEASURING=0, WARM_UP=1, ROUNDS=1, ROUND=0.001),
+        patch("builtins.print", lambda line, **_: said.append(line)),
+    ):
+        chosen = make(package, plan, how).record["speed"]
+    measured = chosen["pictures_per_second"]
+    assert set(measured) == {"float32", "bfloat16"} and min(measured.values()) > 0
+    assert measured[chosen["precision"]] == max(measured.values())
+    (table,) = (line for line in said if "pictures a second as measured now: " in line)
+    for name, rate in measured.items():
+        assert f"{name} {rate:,.0f}" in table
+    assert f"12 iterations of 8 in {chosen['precision']}" in "".join(said)
+    sweep = part(package, "sweep")
+    rates = {"float32": 5.0, "bfloat16": 8.0}
+    choose = Mock(return_value=(speed.Speed("bfloat16"), rates))
+    with patch.object(sweep, "choose_speed", choose):
+        how = how_in(package, folder / "sweep")
+        how = sweep._one_speed([plan], [], how, 1, part(package, "stop").Stop())
+    assert make(package, plan, how).record["speed"]["pictures_per_second"] == rates
+
+
+def check_a_sweep_takes_the_precision_of_its_like(package, folder):
+    """That of finished runs by its recipe, though it does not make them, unless it is told."""
+    sweep, stop = part(package, "sweep"), part(package, "stop").Stop()
+    plan, other = plan_of(package), replace(plan_of(package), network="plain20")
+    make(package, other, how_in(package, folder, precision="bfloat16", compiled=False))
+    longer = replace(plan, recipe=replace(plan.recipe, name="longer"))
+    measured = Mock(return_value=(part(package, "speed").Speed("float32"), {}))
+    for asked, told, expected in (
+        (plan, None, "bfloat16"),
+        (longer, None, "float32"),
+        (plan, "float32", "float32"),
+    ):
+        how, jobs, said = how_in(package, folder, precision=told), [], []
+        with (
+            patch.object(sweep, "choose_speed", measured),
+            patch.object(sweep, "_make_all", lambda found, *_, jobs=jobs: jobs.extend(found)),
+            patch("builtins.print", lambda line, said=said, **_: said.append(line)),
+        ):
+            sweep.sweep([asked], how, stop)
+        ((_, settled),) = jobs
+        if expected == "bfloat16":
+            assert said == [
+                f"in bfloat16, to be compared with {other.name}; --precision decides otherwise"
+            ]
+            assert measured.call_args.args[4].precision == "bfloat16"
+        else:
+            assert settled.precision == expected and said == []
+
+
+def check_progress(package, folder):
+    """Pictures a second, the minutes that are left at that pace, and the last errors."""
+    plan, said = plan_of(package, iterations=10**7), []
+    how = how_in(package, folder, progress="lines")
+    with patch("builtins.print", lambda line, **_: said.append(line)):
+        assert make(package, plan, how, steps=7) is None
+    path = part(package, "plans").state_path(folder, plan)
+    (row,) = part(package, "resume").read_state(path)[1]["metrics"]
+    (line,) = (line for line in said if "validation" in line)
+    pace = row["pictures_per_second"]
+    left = (10**7 - 5) * 8 / pace / 60
+    assert line.rstrip().endswith(f"{pace:,.0f} pictures/s, {left:,.0f} minutes left")
+    assert f"training {row['train_loss']:.3f} {row['train_error']:5.2f} %" in line
+    assert f"validation {row['validation_loss']:.3f} {row['validation_error']:5.2f} %" in line
+    shown = io.StringIO()
+    with redirect_stderr(shown), redirect_stdout(io.StringIO()):
+        assert make(package, plan, how_in(package, folder, progress="bar"), steps=1) is None
+    errors = f"errors {row['train_error']:.2f} % {row['validation_error']:.2f} %"
+    assert "pictures/s" in shown.getvalue() and errors in shown.getvalue()
 
 
 def check_a_full_disk_ends_no_run(package, folder):

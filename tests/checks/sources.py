@@ -1,5 +1,6 @@
 """What must hold of sources: archives, class folders, official batches, ids, and the cache."""
 
+import errno
 import io
 import os
 import struct
@@ -301,6 +302,12 @@ def check_bad_archives(package, folder):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=f"{name}: {words}.*; take another copy"):
             part(package, "data.sources").read_source(path, tiny(package))
+    locked = PermissionError(errno.EACCES, "Permission denied")
+    with (
+        patch.object(type(folder), "read_bytes", side_effect=locked),
+        pytest.raises(ValueError, match="cannot be read: .*Permission denied; make it readable$"),
+    ):
+        part(package, "data.sources").read_source(write_folder(folder / "a", files), tiny(package))
     with pytest.raises(FileNotFoundError, match="there is no folder, zip or tar at .*nowhere"):
         part(package, "data.sources").read_source(folder / "nowhere", tiny(package))
 
@@ -464,6 +471,18 @@ def check_cache(package, folder):
                 load("cifar10")
     with at_hand(package, source, folder, train=2, test=2) as load:
         assert same(load("cifar10"), first) and cached.read_bytes() == whole
+    with (
+        at_hand(package, None, folder, train=2, test=2) as load,
+        patch.object(
+            part(package, "data.cache"), "safe_open", side_effect=PermissionError("locked")
+        ),
+        pytest.warns(UserWarning, match="the cache .* is passed over, it cannot be read: locked"),
+        pytest.raises(
+            FileNotFoundError, match="no earlier load left a cache at .* that can be read"
+        ),
+    ):
+        load("cifar10")
+    assert cached.read_bytes() == whole
 
 
 def check_a_cache_that_cannot_be_written(package, folder):

@@ -55,6 +55,13 @@ def check_paper_schedule(package):
     assert rates == [0.1] * 4_000 + [0.01] * 2_000 + [0.001] * 2_000
     likewise = {"name": "paper", "iterations": 64_000, "milestones": (32_000, 48_000)}
     assert replace(short, **likewise, evaluate_every=1000) == paper
+    warm = recipes.by_name("paper-warm")
+    assert warm.warm_up_below == 80
+    assert replace(warm, name="paper", warm_up_below=None) == paper
+    assert [recipes.learning_rate(warm, i) for i in range(64_000)] == [
+        recipes.learning_rate(paper, i) for i in range(64_000)
+    ]
+    assert {recipes.learning_rate(warm, i, warming_up=True) for i in range(400)} == {0.01}
 
 
 def check_one_cycle(package):

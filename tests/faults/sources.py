@@ -260,7 +260,7 @@ DOWNLOADS = [
     Fault(
         "a cache that cannot be written, and no remedy",
         "data",
-        '"make room there, or set RESNET_EDU_CACHE to another folder"',
+        '"put that right, or set RESNET_EDU_CACHE to another folder"',
         '""',
         downloads.check_load_without_a_cache,
     ),
