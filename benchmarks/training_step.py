@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import torch
 import torch.nn.functional as F
@@ -101,9 +102,11 @@ def work(side):
     dataset = make_dataset("random", pictures[:500], pictures[:500], "abcdefghij", "drawn")
     speeds = {str(speed): speed for speed in WANTED}
     step = usual(pictures) if side == "usual" else ours(pictures, dataset, speeds[side])
+    unit = 1e9 if sys.platform == "darwin" else 1e6  # bytes there, kilobytes on Linux
     for _ in sys.stdin:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # kilobytes on Linux
-        print(rate(step), peak, flush=True)
+        measured = rate(step)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+        print(measured, peak, flush=True)
 
 
 def main():
@@ -120,9 +123,11 @@ def main():
     rates, peaks = {side: [] for side in sides}, {}
     for _ in range(1 + PAIRS):  # the first round is not counted
         for side, process in list(processes.items()):
-            process.stdin.write("measure\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
+            line = ""
+            with suppress(BrokenPipeError):  # it has ended
+                process.stdin.write("measure\n")
+                process.stdin.flush()
+                line = process.stdout.readline()
             if not line:  # nothing compiles here, perhaps
                 print(f"{side} does not run here and is left out")
                 del processes[side]

@@ -2,16 +2,17 @@
 
     python benchmarks/where_time_goes.py
 
-Measured in the same run: the rate of a large matrix multiplication and the bandwidth of a large
-copy, and how much of either the step reaches, in float32 and bfloat16; then the step, operation by
-operation; then how the time of a step grows with depth and with batch.
+Measured in turn: the rates of a large matrix product and of a wide convolution, the bandwidth of a
+large copy, and the step, in float32 and bfloat16; how much of the better rate and of the bandwidth
+it reaches, round by round; then the step, operation by operation; then, in turn again, how the time
+of a step grows with depth and with batch.
 """
 
 import statistics
-import time
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -22,6 +23,7 @@ from resnet_edu.data import Pictures
 from resnet_edu.data.dataset import make_dataset
 from resnet_edu.recipes import PAPER
 from resnet_edu.speed import Speed, keep_memory
+from resnet_edu.study.rungs import in_turn, times_as_fast
 from resnet_edu.trace import trace
 from resnet_edu.update import Update
 
@@ -37,28 +39,20 @@ KINDS = {
 }
 
 
-def seconds(function):
-    """The median of some rounds, after one that is not counted."""
-    function()
-    times = []
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
-
-
-def matrix_rate(dtype):
-    """Multiply-adds a second of a 2,048 × 2,048 matrix product."""
+def yardsticks(dtype):
+    """What this machine is best at: {its name: (a call, the multiply-adds or bytes of one)}."""
     a, b = (torch.randn(2048, 2048).to(dtype) for _ in range(2))
-    return 2048**3 / seconds(lambda: a @ b)
-
-
-def copy_bandwidth():
-    """Bytes read and written a second by a copy of 512 MB."""
+    maps, weights = (
+        torch.randn(shape).to(dtype).to(memory_format=torch.channels_last)
+        for shape in ((32, 256, 32, 32), (256, 256, 3, 3))
+    )
     source = torch.zeros(128 * 2**20)
     target = torch.empty_like(source)
-    return 2 * source.nbytes / seconds(lambda: target.copy_(source))
+    return {
+        "matrix product": (lambda: a @ b, 2048**3),
+        "convolution": (lambda: F.conv2d(maps, weights, padding=1), 32 * 9 * 256**2 * 32**2),
+        "copy": (lambda: target.copy_(source), 2 * source.nbytes),
+    }
 
 
 class Traffic(TorchDispatchMode):
@@ -90,14 +84,37 @@ def update_of(name, batch, precision):
     return lambda: update(chosen, 0.0)
 
 
-def step_seconds(name, batch, precision):
-    step = update_of(name, batch, precision)
-    return seconds(lambda: [step() for _ in range(STEPS)]) / STEPS
-
-
 def multiply_adds(name):
-    """Of a training step a picture: forward, and twice as much back."""
-    return 3 * trace(resnet.by_name(name))[""].multiply_adds
+    """Of a training step a picture: forward, and twice as much back, but for the pictures' own."""
+    table = trace(resnet.by_name(name))
+    return 3 * table[""].multiply_adds - table["stem"].multiply_adds
+
+
+def show_reached(precision):
+    """How much of what the machine can do a step reaches, taken in turn with it."""
+    measures, step = yardsticks(getattr(torch, precision)), update_of("resnet20", 128, precision)
+    with Traffic() as traffic:
+        step()
+    calls = {name: call for name, (call, _) in measures.items()}
+    taken = in_turn({**calls, "step": lambda: [step() for _ in range(STEPS)]}, ROUNDS)
+    rates = {n: [amount / t for t in taken[n]] for n, (_, amount) in measures.items()}
+    work = {"adds": STEPS * 128 * multiply_adds("resnet20"), "bytes": STEPS * traffic.moved}
+    reached = {what: [amount / t for t in taken["step"]] for what, amount in work.items()}
+    best = list(map(max, rates["matrix product"], rates["convolution"]))
+    for name, values in rates.items():
+        print(f"  {name}: {told(values)} G{'B' if name == 'copy' else ' multiply-adds'}/s")
+    for what, unit, most in (("adds", " multiply-adds", best), ("bytes", "B", rates["copy"])):
+        share = [100 * ours / theirs for ours, theirs in zip(reached[what], most, strict=True)]
+        print(
+            f"  the step: {told(reached[what])} G{unit}/s, "
+            f"{statistics.median(share):.0f} % ({min(share):.0f} to {max(share):.0f}) of the most"
+        )
+
+
+def told(rates):
+    """Rates in thousand millions, the middle one first."""
+    low, middle, high = (f(rates) / 1e9 for f in (min, statistics.median, max))
+    return f"{middle:.0f} ({low:.0f} to {high:.0f})"
 
 
 def shares(precision):
@@ -118,36 +135,27 @@ def shares(precision):
 def main():
     keep_memory()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    bandwidth = copy_bandwidth()
-    print(f"copying: {bandwidth / 1e9:.1f} GB/s read and written")
     for precision in ("float32", "bfloat16"):
-        peak = matrix_rate(getattr(torch, precision))
-        took = step_seconds("resnet20", 128, precision)
-        reached = 128 * multiply_adds("resnet20") / took
-        with Traffic() as traffic:
-            update_of("resnet20", 128, precision)()
-        print(
-            f"{precision}: matrices {peak / 1e9:.0f} G multiply-adds/s; "
-            f"the step {reached / 1e9:.0f} G, {100 * reached / peak:.0f} % of it"
-        )
-        rate = traffic.moved / took
-        print(
-            f"  operations read and write {traffic.moved / 1e9:.2f} GB a step, "
-            f"{rate / 1e9:.1f} GB/s: {100 * rate / bandwidth:.0f} % of what a copy moves"
-        )
+        print(f"{precision}, in {ROUNDS} rounds:")
+        show_reached(precision)
         parts = sorted(shares(precision).items(), key=lambda part: -part[1])
         print("  " + ", ".join(f"{kind} {share:.0f} %" for kind, share in parts))
-    print("depth at batch 128, bfloat16:")
-    base = step_seconds("resnet20", 128, "bfloat16")
-    for depth in (20, 32, 44, 56, 110):
-        name = f"resnet{depth}"
-        took = step_seconds(name, 128, "bfloat16")
-        work = multiply_adds(name) / multiply_adds("resnet20")
-        print(f"  {depth:4}: {1000 * took:6.0f} ms, {took / base:.2f} times, work {work:.2f} times")
-    print("batch of ResNet-20, bfloat16:")
-    for batch in (16, 32, 64, 128, 256, 512):
-        took = step_seconds("resnet20", batch, "bfloat16")
-        print(f"  {batch:4}: {1000 * took:6.0f} ms, {batch / took:6,.0f} pictures/s")
+    print(f"depth at batch 128, bfloat16, in {ROUNDS} rounds:")
+    names = [f"resnet{depth}" for depth in (20, 32, 44, 56, 110)]
+    taken = in_turn({name: update_of(name, 128, "bfloat16") for name in names}, ROUNDS)
+    for name in names:
+        times, low, high = times_as_fast(taken[name], taken[names[0]])
+        work = multiply_adds(name) / multiply_adds(names[0])
+        print(
+            f"  {name:9} {1000 * statistics.median(taken[name]):6.0f} ms, {times:.2f} times "
+            f"({low:.2f} to {high:.2f}) the time, {work:.2f} times the work"
+        )
+    print(f"batch of ResNet-20, bfloat16, in {ROUNDS} rounds:")
+    sizes = (16, 32, 64, 128, 256, 512)
+    taken = in_turn({f"{n}": update_of("resnet20", n, "bfloat16") for n in sizes}, ROUNDS)
+    for batch in sizes:
+        rate = batch / statistics.median(taken[f"{batch}"])
+        print(f"  {batch:4}: {rate:6,.0f} pictures/s")
 
 
 if __name__ == "__main__":

@@ -10,17 +10,17 @@ import io
 import signal
 import sys
 import warnings
-from typing import Any
 
 from . import __version__
 from .commands import FAILED, data, evaluate, predict, records, trace, train
-from .streams import give_up
+from .streams import give_up, note, open_all
 
 COMMANDS = (trace, train, evaluate, predict, data, records)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    open_all()
     if isinstance(sys.stdout, io.TextIOWrapper):  # "×" where the terminal knows no such sign
         sys.stdout.reconfigure(errors="replace")
     parser = _parser()
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
             parser.error(str(error))
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _note
+            warnings.showwarning = note
             code = options.run(options)
         sys.stdout.flush()
         return code
@@ -45,11 +45,6 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError, ArithmeticError) as error:
         print(f"resnet-edu: {error}", file=sys.stderr)
         return FAILED
-
-
-def _note(message: Warning | str, *where: Any) -> None:
-    """A warning as a line for somebody who did not write the code it comes from."""
-    print(f"note: {message}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

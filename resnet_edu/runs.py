@@ -113,7 +113,8 @@ def _sign(
     computes["compiled"] = about["speed"]["compiled"]
     if about["machines"]:
         before = about["machines"][-1]
-        changed = [k for k, v in computes.items() if before.get(k) != v]
+        idle = {"cpu", "cores", "threads"} if device.type == "cuda" else {"cores"}
+        changed = [k for k, v in computes.items() if k not in idle and before.get(k) != v]
         if not changed:
             return
         told = "; ".join(f"{k} {before.get(k, 'unknown')}, now {computes[k]}" for k in changed)

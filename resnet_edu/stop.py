@@ -16,8 +16,11 @@ class Stop:
     """Says whether work should end now: a signal came, `minutes` are over, or `asked()` is true.
 
     A first SIGINT or SIGTERM is only noted, so that nothing is cut in two, which a line on stderr
-    says unless `quiet`; a second one interrupts.
+    says unless `quiet`; a second one interrupts, unless it comes within `TOGETHER` seconds.
     """
+
+    # `timeout` signals a process and then its group, so that one signal comes twice.
+    TOGETHER = 1.0
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class Stop:
         self.asked, self.quiet = asked, quiet
         self.until = time.monotonic() + 60 * minutes if minutes is not None else None
         self.signal: signal.Signals | None = None
+        self.heard = 0.0  # when it came
 
     @property
     def reason(self) -> str:
@@ -60,8 +64,10 @@ class Stop:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:
+            if time.monotonic() - self.heard < self.TOGETHER:
+                return
             raise KeyboardInterrupt
-        self.signal = signal.Signals(number)
+        self.signal, self.heard = signal.Signals(number), time.monotonic()
         if not self.quiet:
             # `print` may be in the middle of a line of its own, and must not be entered twice; and
             # that nobody is there to read it must not cut the work in two.

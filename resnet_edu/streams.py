@@ -58,6 +58,18 @@ def give_up(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def note(message: Warning | str, *_: Any) -> None:
+    """A warning as a line for somebody who did not write the code it comes from."""
+    print(f"note: {message}", file=sys.stderr)
+
+
+def open_all() -> None:
+    """Where stdout or stderr is closed (`>&-`), what goes there goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+
+
 def voice(name: str, progress: Progress) -> Callable[[str], None]:
     """How the run of that name says something, a line at a time."""
     if progress == "none":

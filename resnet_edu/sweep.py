@@ -2,12 +2,15 @@
 
 import multiprocessing
 import signal
+import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import c_byte
 from dataclasses import dataclass, field, replace
 from multiprocessing import parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 
 import torch
 
@@ -17,7 +20,7 @@ from .records import Run
 from .runs import choose_speed, make
 from .speed import keep_memory
 from .stop import SIGNALS, Stop
-from .streams import steady
+from .streams import note, steady
 
 
 @dataclass
@@ -113,11 +116,16 @@ def _speed_there(
 def _comparable(plans: Sequence[Plan], how: How) -> list[Run]:
     """The finished runs that stand beside one of these in a figure or a row of the ledger."""
     kinds = {(plan.dataset, plan.recipe.name) for plan in plans}
-    try:
-        runs = records.read_runs(how.root)
-    except (OSError, ValueError):  # one is damaged, which the command `records` will say
-        return []
-    return [run for run in runs if (run.record["dataset"], run.record["recipe"]["name"]) in kinds]
+    found = []
+    for path in sorted(Path(how.root).glob("runs/[!.]*/record.json")):
+        try:
+            run = records.read_run(path.parent)
+        except (OSError, ValueError) as error:
+            print(f"note: {error}; it decides nothing here")
+            continue
+        if (run.record["dataset"], run.record["recipe"]["name"]) in kinds:
+            found.append(run)
+    return found
 
 
 def _make_all(
@@ -190,10 +198,13 @@ def _make(plan: Plan, how: How, threads: int, end: c_byte, answer: Connection) -
     # Nobody waits for a run whose sweep was killed.
     stop = Stop(asked=lambda: bool(end.value) or not parent_process().is_alive(), quiet=True)
     stop.listen()
+    warnings.showwarning = note
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     torch.set_num_threads(threads)
     try:
         with steady():
             answer.send(None if stop.reason else make(plan, how, stop))
+    except KeyboardInterrupt:  # twice Ctrl-C: its parent has said so
+        sys.exit(130)
     except Exception as error:  # whatever it was, the others go on
         answer.send(str(error) or repr(error))

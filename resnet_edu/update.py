@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .data import Dataset, Pictures, augment, normalise
 from .recipes import Recipe
-from .speed import FLOAT32, Speed
+from .speed import FLOAT32, Speed, exact
 
 
 class Update:
@@ -33,9 +33,7 @@ class Update:
         self.network, self.pictures, self.generator = network, pictures, generator
         self.mean, self.std = dataset.mean, dataset.std
         self.augment, self.speed, self.device = recipe.augment, speed, generator.device
-        if self.device.type == "cuda":
-            torch.backends.cudnn.deterministic = True  # else a resumed run ends elsewhere
-            torch.backends.cudnn.allow_tf32 = False  # else float32 has ten bits of mantissa
+        exact()
         self.chosen = torch.zeros(recipe.batch, dtype=torch.int64, device=self.device)
         self.lr = torch.zeros((), device=self.device)  # a CUDA graph would freeze a plain number
         self.optimiser = torch.optim.SGD(

@@ -58,8 +58,9 @@ def few_shapes(monkeypatch):
 @pytest.fixture(scope="session")
 def cifar10():
     """The real CIFAR-10: from RESNET_EDU_DATA, or from `../shared/data` beside the checkout."""
-    place = os.environ.get("RESNET_EDU_DATA") or ROOT.parent / "shared" / "data" / "cifar10.zip"
-    if not Path(place).exists():
+    named = os.environ.get("RESNET_EDU_DATA")
+    place = Path(named).expanduser() if named else ROOT.parent / "shared" / "data" / "cifar10.zip"
+    if not place.exists():
         pytest.skip("CIFAR-10 is not at hand: RESNET_EDU_DATA names no folder or zip")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RESNET_EDU_DATA", str(place))

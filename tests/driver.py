@@ -4,6 +4,7 @@ DIE_IN_WRITE=words:n kills it in the middle of the n-th file it writes with thes
 with PACE=s a step takes s seconds at least.
 """
 
+import fcntl
 import os
 import signal
 import sys
@@ -28,16 +29,24 @@ words, _, number = os.environ.get("DIE_IN_WRITE", "").partition(":")
 writes, flush = int(number or 0), os.fsync
 
 
+def name_of(handle: int) -> str:
+    """The path of an open file."""
+    if sys.platform == "darwin":
+        return os.fsdecode(fcntl.fcntl(handle, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))
+    return os.readlink(f"/proc/self/fd/{handle}")
+
+
 def fsync(handle: int) -> None:
     """Flushes, unless it is time to die."""
     global writes
-    writes -= words in os.readlink(f"/proc/self/fd/{handle}")
-    if writes == 0 and number:
+    writes -= words in name_of(handle)
+    if writes == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     flush(handle)
 
 
-os.fsync = fsync
+if words:
+    os.fsync = fsync
 
 if __name__ == "__main__":
     sys.exit(main())

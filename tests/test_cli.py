@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -131,8 +132,26 @@ def test_evaluating_on_other_pictures_is_said(few_shapes, tmp_path, capsys, monk
     main([*TINY, "--records", str(tmp_path)])
     capsys.readouterr()
     monkeypatch.setattr("resnet_edu.data.shapes.TEST", 50)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     assert main(["evaluate", str(tmp_path / "runs" / NAME)]) == 0
     assert "note: trained on shapes" in capsys.readouterr().err
+    assert not torch.backends.cudnn.allow_tf32, "not in the arithmetic of the training"
+
+
+def test_weights_that_stayed_elsewhere(few_shapes, tmp_path, capsys, monkeypatch):
+    main([*TINY, "--records", str(tmp_path)])
+    monkeypatch.chdir(tmp_path / "runs" / NAME)
+    Path("last.safetensors").unlink()
+    assert main(["evaluate", "."]) == 1
+    assert f"stay in {tmp_path / 'large' / NAME} on the machine" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not shutil.which("sh"), reason="there is no shell")
+def test_closed_streams(tmp_path):
+    """Somebody who closes them, as daemons do, wants nothing said; not that nothing be done."""
+    command = [sys.executable, "-m", "resnet_edu", "trace", "resnet20"]
+    closed = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command]
+    assert subprocess.run(closed).returncode == 0
 
 
 def interrupted(self):

@@ -23,6 +23,8 @@ from resnet_edu.train import Training
         checks.check_steps_wait_for_nothing,
         checks.check_warm_up,
         checks.check_warm_up_across_an_evaluation,
+        checks.check_what_does_not_compute_is_no_move,
+        checks.check_a_second_signal_interrupts,
         checks.check_the_fastest_is_chosen,
         checks.check_what_does_not_run_is_left_out,
         checks.check_a_stop_ends_the_measuring,

@@ -36,7 +36,11 @@ def start(*arguments, **environment):
 
 def finish(process):
     """(exit code, stdout, stderr) of a process that ends by itself."""
-    out, err = process.communicate(timeout=240)
+    try:
+        out, err = process.communicate(timeout=240)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # a sweep has children
+        raise
     return process.returncode, out, err
 
 
@@ -118,7 +122,7 @@ def test_sweep(tmp_path):
     assert finish(start(*first))[0] == 0
     (finished,) = records.read_runs(tmp_path)
     written = (finished.folder / "record.json").stat().st_mtime_ns
-    process = start(*TRAIN, "--records", tmp_path, "--precision", "bfloat16")
+    process = start(*TRAIN, "--records", tmp_path, "--precision", "bfloat16", PACE=PACE)
     after_evaluations(process, 1)
     process.send_signal(signal.SIGINT)
     assert finish(process)[0] == 130
@@ -146,7 +150,8 @@ def test_a_sweep_outlives_runs_that_fail(tmp_path):
     """A loss that is no number, a state that is damaged or was begun otherwise, half a record, a
     process that is killed: each is told by name, and the others are finished.
     """
-    process = start(*TRAIN, "--seed", "1", "--records", tmp_path, "--precision", "bfloat16")
+    first = [*TRAIN, "--seed", "1", "--records", tmp_path, "--precision", "bfloat16"]
+    process = start(*first, PACE=PACE)
     after_evaluations(process, 1)
     process.send_signal(signal.SIGINT)
     assert finish(process)[0] == 130
@@ -173,6 +178,7 @@ def test_a_sweep_outlives_runs_that_fail(tmp_path):
     assert "resnet20-shapes-burning-s0: failed: the training loss is no finite number after" in err
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says who is whose child")
 def test_a_sweep_that_is_stopped_while_it_begins(tmp_path):
     """Ctrl-C goes to all processes of a terminal, to those too that have hardly begun to listen."""
     command = ["sweep", "resnet20", "plain20", "resnet32", *TRAIN[2:], "--records", tmp_path]
@@ -190,7 +196,7 @@ def test_a_sweep_that_is_stopped_while_it_begins(tmp_path):
 
 def test_a_stopped_sweep_goes_on(tmp_path):
     command = ["sweep", "resnet20", "plain20", *TRAIN[2:], "--records", tmp_path]
-    process = start(*command)
+    process = start(*command, PACE=PACE)
     after_evaluations(process, 1)
     process.send_signal(signal.SIGTERM)
     code, out, err = finish(process)

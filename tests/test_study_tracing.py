@@ -69,5 +69,9 @@ def test_sizes_of_an_influence():
 
 def test_the_record_of_influence_is_what_the_code_measures():
     rows = records.read_measurement("receptive")
-    assert len(rows) == len(receptive.RUNS) * (1 + len(receptive.SEEDS)) * 3
+    of = ("network", "dataset", "recipe", "seed")
+    trained = {records.run_name(*(row[key] for key in of)) for row in rows if row["recipe"]}
+    assert trained == set(receptive.RUNS)
+    kinds = {(row["network"], row["dataset"]) for row in rows}
+    assert len(rows) == 3 * (len(trained) + len(kinds) * len(receptive.SEEDS))
     assert all(0 < row["pixels"] <= 1024 and row["half"] <= row["most"] for row in rows)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from .. import data, resume
@@ -13,7 +14,8 @@ from ..data import Dataset
 from ..evaluate import evaluate
 from ..plans import best_path
 from ..records import checkpoint_of, large_of
-from . import DONE
+from ..speed import exact
+from . import DONE, device
 
 
 def add(commands: Any) -> None:
@@ -31,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     """Prints the error, and a note where the pictures are not those of the training."""
     network, about = checkpoint_at(options.checkpoint)
     dataset = dataset_of(about)
-    score = evaluate(network, dataset.test, about.mean, about.std)
+    score = evaluate(network.to(there(options)), dataset.test, about.mean, about.std)
     print(
         f"{about.network} after {about.iteration:,} iterations on {len(dataset.test):,} test "
         f"pictures of {about.dataset}: error {score.error:.2f} %, loss {score.loss:.4f}"
@@ -40,10 +42,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 def add_checkpoint(command: argparse.ArgumentParser) -> None:
-    """Adds the argument that `checkpoint_at` takes."""
+    """Adds what `checkpoint_at` takes, and where the network is to work."""
     command.add_argument(
         "checkpoint", type=Path, help="a .safetensors file, or the folder of a finished run"
     )
+    command.add_argument("--device", type=device, help="default: cuda if there")
+
+
+def there(options: argparse.Namespace) -> torch.device:
+    """Where the network is to work, in the arithmetic of its training."""
+    exact()
+    return options.device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def checkpoint_at(path: Path) -> tuple[nn.Module, About]:
@@ -53,7 +62,8 @@ def checkpoint_at(path: Path) -> tuple[nn.Module, About]:
     where the file is the state of a run under way.
     """
     if path.is_dir():
-        folder, path = path, checkpoint_of(path.resolve())
+        folder = path.resolve()
+        path = checkpoint_of(folder)
         if (folder / "record.json").is_file() and not path.is_file():
             raise FileNotFoundError(
                 f"the weights of the run in {folder} are not here: those over 4 MB stay in "

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..checkpoint import About
@@ -13,8 +12,8 @@ from ..data.batches import Batch
 from ..data.cifar import KNOWN
 from ..predict import check_place, predict, read_unseen, write_predictions
 from ..records import run_name
-from . import DONE, device
-from .evaluate import add_checkpoint, checkpoint_at, dataset_of
+from . import DONE
+from .evaluate import add_checkpoint, checkpoint_at, dataset_of, there
 
 
 def add(commands: Any) -> None:
@@ -44,7 +43,6 @@ def add(commands: Any) -> None:
         "--output", type=Path, default=Path("predictions.csv"), help="default: predictions.csv"
     )
     command.add_argument("--names", action="store_true", help="names of classes, not numbers")
-    command.add_argument("--device", type=device, help="default: cuda if there")
     command.set_defaults(run=run)
 
 
@@ -55,8 +53,7 @@ def run(options: argparse.Namespace) -> int:
     (images, labels, ids), what = _pictures(options.pictures, about)
     if not len(images):
         raise ValueError(f"there is nothing to predict: there are no {what}")
-    there = options.device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    predicted = predict(network.to(there), images, about.mean, about.std)
+    predicted = predict(network.to(there(options)), images, about.mean, about.std)
     classes = about.classes if options.names else None
     write_predictions(options.output, ids, predicted, classes)
     name = run_name(about.network, about.dataset, about.recipe, about.seed)

@@ -1,6 +1,7 @@
 """The files in a folder, zip or tar, one after the other. Nothing is ever unpacked to the disk."""
 
 import lzma
+import os
 import tarfile
 import zipfile
 import zlib
@@ -46,10 +47,15 @@ Reading = Iterator[tuple[str, Callable[[], bytes]]]
 
 
 def _folder(source: Path, wanted: Callable[[str], bool]) -> Reading:
-    for path in source.rglob("*"):
-        name = path.relative_to(source).as_posix()
-        if wanted(name) and path.is_file():
-            yield name, path.read_bytes
+    for place, folders, files in os.walk(source, followlinks=True):
+        here = Path(place)
+        above = here.resolve()
+        # A link to a folder above would be followed for ever.
+        folders[:] = [name for name in folders if not above.is_relative_to((here / name).resolve())]
+        for path in (here / file for file in files):
+            name = path.relative_to(source).as_posix()
+            if wanted(name) and path.is_file():
+                yield name, path.read_bytes
 
 
 def _zip(source: Path, wanted: Callable[[str], bool]) -> Reading:

@@ -58,11 +58,10 @@ def keep(dataset: Dataset) -> bool:
     """Writes the dataset into the cache, whole or not at all; whether it is there afterwards.
 
     Where it cannot be written, a warning says why, unless another process is just writing it.
-    Pictures known not to be the official ones are
-    not kept, or they would be taken for them later.
+    Pictures that may not be the official ones are not kept, or they would be taken for them later.
     """
     path = path_of(dataset.name)
-    if dataset.official is False:
+    if not _is_certain(dataset):
         return False
     about = {"fingerprint": dataset.fingerprint, "source": dataset.source}
     tensors = {"test.ids": dataset.test_ids}
@@ -102,9 +101,16 @@ def _read(path: Path, known: Cifar) -> Dataset:
     dataset = make_dataset(known.name, train, test, known.classes, source, ids)
     if dataset.fingerprint != about["fingerprint"] or _digest(ids) != about["ids"]:
         raise ValueError("its pictures are not those that were written")
-    if dataset.official is False:
-        raise ValueError(f"its pictures are not those of {known.title}")
+    if not _is_certain(dataset):
+        raise ValueError(f"its pictures are not, or need not be, those of {known.title}")
     return dataset
+
+
+def _is_certain(dataset: Dataset) -> bool:
+    """Whether the pictures are the official ones: by their fingerprint or, where none is known, by
+    their source, whose files were checked one by one.
+    """
+    return dataset.official or dataset.official is None and dataset.source.startswith("official")
 
 
 def _about(path: Path) -> dict[str, str]:

@@ -2,22 +2,29 @@
 
     python -m resnet_edu.study.receptive
 
-leaves `records/measurements/receptive.json`: fresh and trained networks, stage by stage.
+leaves `records/measurements/receptive.json`: fresh and trained networks, stage by stage. It needs
+CIFAR-10 at hand.
 Luo, Li, Urtasun, Zemel: Understanding the Effective Receptive Field (2016) is where the idea of
 measuring it by gradients comes from.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from .. import data
-from ..checkpoint import load_checkpoint
+from ..checkpoint import About, load_checkpoint
 from ..data import normalise
 from ..records import ROOT, read_run, write_measurement
 from ..resnet import ResNet, by_name
 
 COMMAND = "python -m resnet_edu.study.receptive"
-RUNS = ("resnet20-shapes-sprint-s0", "plain20-shapes-sprint-s0", "resnet20-cifar10-brief-s0")
+RUNS = (
+    *("resnet20-shapes-sprint-s0", "plain20-shapes-sprint-s0"),
+    *(f"resnet20-cifar10-{recipe}-s0" for recipe in ("brief", "short", "fast", "paper")),
+    *("resnet20-cifar10-fast-s1", "resnet20-cifar10-fast-s2"),
+)
 PICTURES = 32  # evenly spaced over each test set, which may be sorted by class
 SEEDS = range(3)
 
@@ -74,29 +81,37 @@ def above(shares: Tensor, part: float = 0.0455) -> int:
     return int((gradients > part * gradients[middle, middle]).sum())
 
 
-def measure() -> list[dict]:
-    """A row a network, fresh (one a seed) or trained, and a stage."""
-    rows = []
-    for run in RUNS:
+def measure(runs: Sequence[str] = RUNS) -> list[dict]:
+    """A row a network and a stage: trained, one a run, and fresh, one a seed ("recipe" is None)."""
+    rows, looked_at = [], {}
+    for run in runs:
         trained, about = load_checkpoint(read_run(ROOT / "runs" / run).checkpoint)
-        images = data.load(about.dataset).test.images
-        step = len(images) // PICTURES | 1  # odd: in `shapes` ten classes come in turn
-        images = images[::step][:PICTURES]
-        pictures = normalise(images, about.mean, about.std).double()
-        networks = {"trained": trained.double()}
-        for seed in SEEDS:
-            torch.manual_seed(seed)
-            networks[f"fresh, seed {seed}"] = settle(by_name(about.network).double(), pictures)
-        for state, network in networks.items():
+        kind = about.network, about.dataset
+        networks = [(about.recipe, about.seed, trained.double())]
+        if kind not in looked_at:
+            looked_at[kind] = pictures = some_pictures(about)
+            for seed in SEEDS:
+                torch.manual_seed(seed)
+                fresh = settle(by_name(about.network).double(), pictures)
+                networks.append((None, seed, fresh))
+        for recipe, seed, network in networks:
             for stage in (1, 2, 3):
-                shares = influence(network, pictures, stage)
+                shares = influence(network, looked_at[kind], stage)
                 rows.append(
-                    dict(network=about.network, dataset=about.dataset, state=state, stage=stage)
-                    | dict(pixels=round(pixels_that_count(shares), 2), above=above(shares))
+                    dict(network=about.network, dataset=about.dataset, recipe=recipe, seed=seed)
+                    | dict(stage=stage, pixels=round(pixels_that_count(shares), 2))
+                    | dict(above=above(shares))
                     | dict(half=side_holding(shares, 0.5), most=side_holding(shares, 0.9))
                 )
                 print(rows[-1], flush=True)
     return rows
+
+
+def some_pictures(about: About) -> Tensor:
+    """A few test pictures as a checkpoint wants them: (PICTURES, 3, 32, 32), in float64."""
+    images = data.load(about.dataset).test.images
+    step = len(images) // PICTURES | 1  # odd: in `shapes` ten classes come in turn
+    return normalise(images[::step][:PICTURES], about.mean, about.std).double()
 
 
 if __name__ == "__main__":

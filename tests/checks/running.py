@@ -5,6 +5,7 @@ import errno
 import io
 import math
 import os
+import signal
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from unittest.mock import Mock, patch
@@ -325,6 +326,24 @@ def check_a_run_that_moves(package, folder):
     assert "(torch 2.14.0, now 2.15.0)" in renewed
 
 
+def check_what_does_not_compute_is_no_move(package):
+    """On a GPU the processor adds nothing up, and cores that a run does not use never do."""
+    runs, said = part(package, "runs"), []
+    about = {"speed": {"compiled": False}, "machines": []}
+    here = {"cpu": "a CPU", "cores": 4, "threads": 2, "gpu": "a card"}
+    for device, changes, machines in (
+        ("cuda", {}, 1),
+        ("cuda", {"threads": 1, "cpu": "another CPU"}, 1),
+        ("cuda", {"gpu": "another card"}, 2),
+        ("cpu", {"gpu": "another card", "cores": 9}, 2),
+        ("cpu", {"gpu": "another card", "threads": 1}, 3),
+    ):
+        machine = lambda device, it=here | changes: it  # noqa: E731
+        with patch.object(part(package, "records"), "machine", machine):
+            runs._sign(about, 7, torch.device(device), said.append)
+        assert len(about["machines"]) == 1 + len(said) == machines, (device, changes)
+
+
 def check_a_compiled_run_without_a_compiler(package, folder):
     """Begun with or without one, it goes on by the same command, says so, and ends the same."""
     plan, ends = plan_of(package), []
@@ -422,14 +441,19 @@ def check_a_sweep_takes_the_precision_of_its_like(package, folder):
                 f"in bfloat16, to be compared with {other.name}; --precision decides otherwise"
             ]
             assert measured.call_args.args[4].precision == "bfloat16"
+            damaged = folder / "runs" / "damaged-s0" / "record.json"
+            damaged.parent.mkdir()
+            damaged.write_text("{")
         else:
-            assert settled.precision == expected and said == []
+            assert len(said) == 1 and "damaged-s0 cannot be read" in said[0], said
+            assert settled.precision == expected
 
 
 def check_progress(package, folder):
     """Pictures a second, the minutes that are left at that pace, and the last errors."""
     plan, said = plan_of(package, iterations=10**7), []
-    how = how_in(package, folder, progress="lines")
+    asked = {"precision": "float32", "compiled": False}
+    how = how_in(package, folder, progress="lines", **asked)
     with patch("builtins.print", lambda line, **_: said.append(line)):
         assert make(package, plan, how, steps=7) is None
     path = part(package, "plans").state_path(folder, plan)
@@ -442,7 +466,9 @@ def check_progress(package, folder):
     assert f"validation {row['validation_loss']:.3f} {row['validation_error']:5.2f} %" in line
     shown = io.StringIO()
     with redirect_stderr(shown), redirect_stdout(io.StringIO()):
-        assert make(package, plan, how_in(package, folder, progress="bar"), steps=1) is None
+        assert (
+            make(package, plan, how_in(package, folder, progress="bar", **asked), steps=1) is None
+        )
     errors = f"errors {row['train_error']:.2f} % {row['validation_error']:.2f} %"
     assert "pictures/s" in shown.getvalue() and errors in shown.getvalue()
 
@@ -564,6 +590,23 @@ def check_the_best_so_far_is_at_hand(package, folder):
     assert len(rows) >= 2 and about.iteration == best["iteration"]
     for name, value in network.state_dict().items():
         assert torch.equal(value, tensors[f"best.{name}"]), name
+
+
+def check_a_second_signal_interrupts(package):
+    """Unless it comes with the first, as when `timeout` signals a process and then its group."""
+    module, now = part(package, "stop"), [10.0]
+    clock = patch.object(module.time, "monotonic", lambda: now[0])
+    with clock, module.Stop(quiet=True).listening() as stop:
+        assert stop.reason == ""
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.reason == "SIGTERM"
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            pytest.fail("one signal counted as two")
+        now[0] += 1.5
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
 
 # Speed

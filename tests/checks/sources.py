@@ -142,6 +142,15 @@ def write_tar(path, files):
 # Class folders
 
 
+def linked(folder, whole):
+    """A folder whose subfolders are links to those of `whole`, one of which has a link back."""
+    folder.mkdir()
+    for part_name in ("train", "test"):
+        (folder / part_name).symlink_to(whole / part_name)
+    (whole / "train" / "ant" / "back").symlink_to(whole)
+    return folder
+
+
 def check_class_folders(package, folder):
     """Labels, natural order and every pixel, from folder, zip and tar, PNG and lossless WebP."""
     read, known = part(package, "data.sources").read_source, tiny(package)
@@ -152,13 +161,17 @@ def check_class_folders(package, folder):
     files["train/ant/.DS_Store"] = b"not read"
     for source, kind in (
         (write_folder(folder / "folder", files), "folder"),
+        (linked(folder / "linked", folder / "folder"), "folder"),
         (write_zip(folder / "a.zip", files), "zip"),
         (write_zip(folder / "b.zip", {f"some/where/{name}": files[name] for name in files}), "zip"),
         (write_tar(folder / "c.tar", files), "tar"),
         (write_tar(folder / "d.tgz", files), "tar"),
         (write_tar(folder / "e.tar.xz", files), "tar"),
     ):
-        found = read(source, known)
+        try:
+            found = read(source, known)
+        except ValueError as error:
+            pytest.fail(str(error))
         assert found.kind == f"class folders in a {kind}"
         for part_name, (images, labels) in (("train", found.train), ("test", found.test)):
             assert labels.tolist() == [0, 0, 0, 1, 1, 1] and labels.dtype == torch.int64
@@ -449,12 +462,17 @@ def check_cache(package, folder):
     }
     files = {name.replace("10.png", f"{i}.png"): c for i, (name, c) in enumerate(files.items())}
     source = write_tar(folder / "a.tgz", files)
-    with at_hand(package, source, folder, train=2, test=2) as load:
+    known = {"train": 2, "test": 2}
+    with at_hand(package, source, folder, **known) as load:
         first = load("cifar10")
         assert first.source == "class folders in a tar" and first.test_ids.tolist() == [2, 3]
+    assert not (folder / "cache").exists(), "nobody knows whether these are the official pictures"
+    known["fingerprint"] = first.fingerprint
+    with at_hand(package, source, folder, **known) as load:
+        assert same(load("cifar10"), first)
     cached = folder / "cache" / "cifar10.safetensors"
     assert os.listdir(cached.parent) == [cached.name]
-    with at_hand(package, None, folder, train=2, test=2) as load:
+    with at_hand(package, None, folder, **known) as load:
         again = load("cifar10")
         assert same(first, again) and again.source.startswith(first.source)
         whole = cached.read_bytes()
@@ -469,10 +487,29 @@ def check_cache(package, folder):
                 pytest.raises(FileNotFoundError, match="CIFAR-10 is not at hand"),
             ):
                 load("cifar10")
-    with at_hand(package, source, folder, train=2, test=2) as load:
+    with at_hand(package, source, folder, **known) as load:
         assert same(load("cifar10"), first) and cached.read_bytes() == whole
     with (
-        at_hand(package, None, folder, train=2, test=2) as load,
+        at_hand(package, None, folder, **(known | {"fingerprint": None})) as load,
+        pytest.warns(UserWarning, match="passed over: its pictures are not, or need not be, those"),
+        pytest.raises(FileNotFoundError),
+    ):
+        load("cifar10")
+    batches = write_tar(folder / "a.tar", tiny_batches())
+    with at_hand(package, batches, folder) as load:  # by their source, with no fingerprint known
+        load("cifar10")
+    pixel = bytearray(cached.read_bytes())
+    pixel[-3000] ^= 1
+    cached.write_bytes(pixel)
+    with (
+        at_hand(package, None, folder) as load,
+        pytest.warns(UserWarning, match="its pictures are not those that were written"),
+        pytest.raises(FileNotFoundError),
+    ):
+        load("cifar10")
+    cached.write_bytes(whole)
+    with (
+        at_hand(package, None, folder, **known) as load,
         patch.object(
             part(package, "data.cache"), "safe_open", side_effect=PermissionError("locked")
         ),
@@ -528,7 +565,7 @@ def check_official_pictures(package, folder):
         load("cifar10")
     with (
         at_hand(package, None, folder, fingerprint="0" * 16) as load,
-        pytest.warns(UserWarning, match="passed over: its pictures are not those of CIFAR-10"),
+        pytest.warns(UserWarning, match="passed over: its pictures are not, or need not be, those"),
         pytest.raises(FileNotFoundError),
     ):
         load("cifar10")

@@ -114,9 +114,23 @@ SOURCES = [
     Fault(
         "a lossy copy is kept for the real one",
         "data.cache",
-        "    if dataset.official is False:\n        return False\n",
+        "    if not _is_certain(dataset):\n        return False\n",
         "",
         sources.check_official_pictures,
+    ),
+    Fault(
+        "folders that nothing can be compared with are kept as official",
+        "data.cache",
+        "is None and dataset.source",
+        "is None or dataset.source",
+        sources.check_cache,
+    ),
+    Fault(
+        "folders behind a link are not seen",
+        "data.archives",
+        "followlinks=True",
+        "followlinks=False",
+        sources.check_class_folders,
     ),
     Fault(
         "batches that somebody changed",

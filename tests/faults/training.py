@@ -319,6 +319,20 @@ RUNNING = [
         running.check_a_compiled_run_without_a_compiler,
     ),
     Fault(
+        "one signal counts as two",
+        "stop",
+        "TOGETHER = 1.0",
+        "TOGETHER = 0.0",
+        running.check_a_second_signal_interrupts,
+    ),
+    Fault(
+        "a run on a GPU is told of another processor",
+        "runs",
+        'if device.type == "cuda" else {"cores"}',
+        "if False else {'cores'}",
+        running.check_what_does_not_compute_is_no_move,
+    ),
+    Fault(
         "what was measured is not written down",
         "runs",
         '"pictures_per_second": measured or how.measured',
@@ -342,8 +356,8 @@ RUNNING = [
     Fault(
         "a sweep takes the precision of any run",
         "sweep",
-        """ if (run.record["dataset"], run.record["recipe"]["name"]) in kinds]""",
-        "]",
+        """if (run.record["dataset"], run.record["recipe"]["name"]) in kinds:""",
+        "if True:",
         running.check_a_sweep_takes_the_precision_of_its_like,
     ),
     Fault(
