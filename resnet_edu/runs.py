@@ -114,10 +114,10 @@ def _sign(
     if about["machines"]:
         before = about["machines"][-1]
         idle = {"cpu", "cores", "threads"} if device.type == "cuda" else {"cores"}
-        changed = [k for k, v in computes.items() if k not in idle and before.get(k) != v]
+        changed = [k for k, v in computes.items() if k not in idle and before.get(k, v) != v]
         if not changed:
             return
-        told = "; ".join(f"{k} {before.get(k, 'unknown')}, now {computes[k]}" for k in changed)
+        told = "; ".join(f"{k} {before[k]}, now {computes[k]}" for k in changed)
         say(f"begun otherwise ({told}): another order of adding up is not the same to the bit")
     about["machines"].append({"since": iteration, **computes})
 

@@ -18,9 +18,9 @@ from . import data, records, resnet, resume
 from .plans import How, Plan, state_path
 from .records import Run
 from .runs import choose_speed, make
-from .speed import keep_memory
+from .speed import keep_memory, options
 from .stop import SIGNALS, Stop
-from .streams import note, steady
+from .streams import note, open_all, steady
 
 
 @dataclass
@@ -105,8 +105,11 @@ def _speed_there(
             return speed["precision"], speed["compiled"]
         except (OSError, ValueError, KeyError, TypeError):
             continue  # there is none, or it is damaged, which its own run will say
+    possible = {speed.precision for speed in options(how.device)}
     for run in finished:
         precision = run.record["speed"]["precision"]
+        if precision not in possible:
+            continue
         if not how.precision:
             print(f"in {precision}, to be compared with {run.name}; --precision decides otherwise")
         return precision, None
@@ -198,6 +201,7 @@ def _make(plan: Plan, how: How, threads: int, end: c_byte, answer: Connection) -
     # Nobody waits for a run whose sweep was killed.
     stop = Stop(asked=lambda: bool(end.value) or not parent_process().is_alive(), quiet=True)
     stop.listen()
+    open_all()
     warnings.showwarning = note
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     torch.set_num_threads(threads)

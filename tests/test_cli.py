@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import ROOT
 from safetensors.torch import load_file
 
 from resnet_edu import __version__, records
@@ -149,9 +150,12 @@ def test_weights_that_stayed_elsewhere(few_shapes, tmp_path, capsys, monkeypatch
 @pytest.mark.skipif(not shutil.which("sh"), reason="there is no shell")
 def test_closed_streams(tmp_path):
     """Somebody who closes them, as daemons do, wants nothing said; not that nothing be done."""
-    command = [sys.executable, "-m", "resnet_edu", "trace", "resnet20"]
-    closed = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command]
-    assert subprocess.run(closed).returncode == 0
+    closed = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", sys.executable]
+    sweep = [ROOT / "tests" / "driver.py", "sweep", "plain20", "--recipe", "tiny"]
+    sweep += ["--device", "cpu", "--records", tmp_path, "--iterations", "8"]
+    for command in (["-m", "resnet_edu", "trace", "resnet20"], sweep):
+        assert subprocess.run([*closed, *map(str, command)]).returncode == 0
+    assert len(records.read_runs(tmp_path)) == 1
 
 
 def interrupted(self):

@@ -47,11 +47,18 @@ Reading = Iterator[tuple[str, Callable[[], bytes]]]
 
 
 def _folder(source: Path, wanted: Callable[[str], bool]) -> Reading:
-    for place, folders, files in os.walk(source, followlinks=True):
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for place, folders, files in os.walk(source, onerror=refuse, followlinks=True):
         here = Path(place)
-        above = here.resolve()
-        # A link to a folder above would be followed for ever.
-        folders[:] = [name for name in folders if not above.is_relative_to((here / name).resolve())]
+        entered = {path.resolve() for path in (here, *here.parents) if path.is_relative_to(source)}
+        # A link back to one of these, or to a folder above, would be followed for ever.
+        folders[:] = [
+            name
+            for name in folders
+            if not any(path.is_relative_to((here / name).resolve()) for path in entered)
+        ]
         for path in (here / file for file in files):
             name = path.relative_to(source).as_posix()
             if wanted(name) and path.is_file():

@@ -66,10 +66,10 @@ class Server:
             body = body[: max(start, BREAK)]
         self.sent.append(len(body) - start)
         with suppress(ConnectionError):  # the reader may lose its patience
-            for here in range(start, len(body), step := 500 if how == "slow" else len(body)):
+            for here in range(start, len(body), step := 2_000 if how == "slow" else len(body)):
                 request.wfile.write(body[here : here + step])
                 request.wfile.flush()
-                self.let_go.wait(0.02 if how == "slow" else 0)
+                self.let_go.wait(0.1 if how == "slow" else 0)
         if how == "stalls":
             self.let_go.wait(60)
 
@@ -204,8 +204,8 @@ def check_servers_that_stall_or_are_slow(package, folder):
         fetched(package, server, known, cache)
         assert server.asked == [("stalls", None), ("good", f"bytes={BREAK}-")]
         (cache / known.archive).unlink()
-    # Pieces of 500 bytes, each of them in time, at some 25,000 bytes a second.
-    slow = {"PATIENCE": 0.05, "SLOW": 1e6, "HOPELESS": 0.0}
+    # Pieces of 2,000 bytes, each of them in time, at some 20,000 bytes a second.
+    slow = {"PATIENCE": 0.2, "SLOW": 1e6, "HOPELESS": 0.0}
     for ways in (("slow", "good"), ("slow", "gone")):
         with serving(package, folder, *ways, **slow) as (server, known, cache):
             fetched(package, server, known, cache)
