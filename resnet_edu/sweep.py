@@ -124,7 +124,7 @@ def _comparable(plans: Sequence[Plan], how: How) -> list[Run]:
         try:
             run = records.read_run(path.parent)
         except (OSError, ValueError) as error:
-            print(f"note: {error}; it decides nothing here")
+            note(f"{error}; it decides nothing here")
             continue
         if (run.record["dataset"], run.record["recipe"]["name"]) in kinds:
             found.append(run)

@@ -1,7 +1,6 @@
 """`evaluate`: the test error of a checkpoint."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from ..evaluate import evaluate
 from ..plans import best_path
 from ..records import checkpoint_of, large_of
 from ..speed import exact
+from ..streams import note
 from . import DONE, device
 
 
@@ -94,9 +94,8 @@ def dataset_of(about: About) -> Dataset:
     """The dataset a checkpoint was trained on, and a note on stderr where the pictures differ."""
     dataset = data.load(about.dataset)
     if dataset.fingerprint != about.fingerprint:
-        print(
-            f"note: trained on {about.dataset} {about.fingerprint}, "
-            f"tested on {dataset.fingerprint}; the pictures differ",
-            file=sys.stderr,
+        note(
+            f"trained on {about.dataset} {about.fingerprint}, "
+            f"tested on {dataset.fingerprint}; the pictures differ"
         )
     return dataset

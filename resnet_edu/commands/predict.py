@@ -1,7 +1,6 @@
 """`predict`: the class of every picture, in a file."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from ..data.batches import Batch
 from ..data.cifar import KNOWN
 from ..predict import check_place, predict, read_unseen, write_predictions
 from ..records import run_name
+from ..streams import note
 from . import DONE
 from .evaluate import add_checkpoint, checkpoint_at, dataset_of, there
 
@@ -81,10 +81,9 @@ def _error(predicted: Tensor, labels: Tensor | None, classes: int) -> str:
         return ""
     low, high = labels.min().item(), labels.max().item()
     if low < 0 or high >= classes:
-        print(
-            f"note: the labels run from {low} to {high}, where the checkpoint has classes 0 to "
-            f"{classes - 1}; the error is not known",
-            file=sys.stderr,
+        note(
+            f"the labels run from {low} to {high}, where the checkpoint has classes 0 to "
+            f"{classes - 1}; the error is not known"
         )
         return ""
     return f"error {100 * (predicted != labels).double().mean():.2f} %, "

@@ -306,12 +306,12 @@ def check_a_run_that_moves(package, folder):
     there = here | {"cpu": "another CPU", "threads": 3}
     how = how_in(package, folder, progress="lines")
     old, new = ({"torch": version} for version in ("2.14.0", "2.15.0"))
-    runs = part(package, "records")
+    records = part(package, "records")
     stretches = ((here, old, 2), (here, old, 2), (there, old, 3), (there, new, 1), (there, new, 9))
     for machine, versions, steps in stretches:
         with (
-            patch.object(runs, "machine", lambda device, it=machine: it),
-            patch.object(runs, "versions", lambda it=versions: it),
+            patch.object(records, "machine", lambda device, it=machine: it),
+            patch.object(records, "versions", lambda it=versions: it),
             patch("builtins.print", lambda line, **_: said.append(line)),
         ):
             run = make(package, plan, how, steps)
@@ -464,11 +464,9 @@ def check_progress(package, folder):
     assert line.rstrip().endswith(f"{pace:,.0f} pictures/s, {left:,.0f} minutes left")
     assert f"training {row['train_loss']:.3f} {row['train_error']:5.2f} %" in line
     assert f"validation {row['validation_loss']:.3f} {row['validation_error']:5.2f} %" in line
-    shown = io.StringIO()
+    shown, how = io.StringIO(), how_in(package, folder, progress="bar", **asked)
     with redirect_stderr(shown), redirect_stdout(io.StringIO()):
-        assert (
-            make(package, plan, how_in(package, folder, progress="bar", **asked), steps=1) is None
-        )
+        assert make(package, plan, how, steps=1) is None
     errors = f"errors {row['train_error']:.2f} % {row['validation_error']:.2f} %"
     assert "pictures/s" in shown.getvalue() and errors in shown.getvalue()
 
