@@ -54,7 +54,7 @@ def test_card_that_says_too_little_is_named():
 
 
 def test_chapter_without_a_measurement_is_named():
-    measured = {"rows": [{"chapter": KNOWN[0].stem, "seconds": 9.0, "memory_mb": 900}]}
+    measured = {"rows": [{"chapter": KNOWN[0].stem, "seconds": 9.0, "peak_mb_so_far": 900}]}
     with pytest.raises(ValueError, match=f"the seconds of {KNOWN[1].stem}.* were not measured"):
         overview.seconds(KNOWN, measured)
 

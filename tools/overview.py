@@ -217,7 +217,7 @@ def seconds(chapters: list[Chapter], measured: dict) -> str:
     lines += [f"| {chapter.link} | {times[chapter.stem]:.0f} |" for chapter in chapters]
     whole = sum(times[chapter.stem] for chapter in chapters)
     lines.append(f"| **all, one after the other** | {whole:.0f} |")
-    machine, memory = measured["machine"], max(row["memory_mb"] for row in measured["rows"])
+    machine, memory = measured["machine"], max(row["peak_mb_so_far"] for row in measured["rows"])
     return "\n".join(
         [
             *lines,

@@ -102,7 +102,7 @@ def main() -> int:
             taken = time.perf_counter() - started
             # Of the kernels so far, the largest; the last row has the largest of all.
             memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-            rows.append({"chapter": path.stem, "seconds": round(taken, 1), "memory_mb": memory})
+            rows.append({"chapter": path.stem, "seconds": round(taken, 1), "peak_mb_so_far": memory})
             print(f"{taken:.0f} s", flush=True)
         except (CellExecutionError, ValueError) as error:
             failed += 1

@@ -2,8 +2,9 @@
 
     python -m resnet_edu.study.pairs
 
-leaves `records/measurements/pairs.json`, for *Predictions*: three networks of one recipe that
-differ in nothing but their seeds. It needs CIFAR-10 at hand.
+leaves `records/measurements/pairs.json`: for *Predictions* three networks of one recipe that differ
+in nothing but their seeds, for *The residual block* and *The full run* three of one recipe and one
+seed that differ in their shortcuts. It needs CIFAR-10 at hand.
 """
 
 from collections.abc import Iterable
@@ -17,7 +18,8 @@ from ..predict import predict
 from ..records import ROOT, read_run, write_measurement
 
 COMMAND = "python -m resnet_edu.study.pairs"
-RUNS = tuple(f"resnet20-cifar10-fast-s{seed}" for seed in range(3))
+SEEDS = tuple(f"resnet20-cifar10-fast-s{seed}" for seed in range(3))
+SHORTCUTS = tuple(f"{name}-cifar10-paper-s0" for name in ("resnet20", "resnet20-B", "plain20"))
 
 
 def together(wrong: dict[str, Tensor]) -> list[dict]:
@@ -38,7 +40,7 @@ def together(wrong: dict[str, Tensor]) -> list[dict]:
     ]
 
 
-def measure(runs: Iterable[str] = RUNS) -> list[dict]:
+def measure(runs: Iterable[str]) -> list[dict]:
     """`together` for the last iterates of the finished runs of these names, all of one dataset."""
     found = {name: load_checkpoint(read_run(ROOT / "runs" / name).checkpoint) for name in runs}
     (dataset,) = {about.dataset for _, about in found.values()}
@@ -52,4 +54,4 @@ def measure(runs: Iterable[str] = RUNS) -> list[dict]:
 
 
 if __name__ == "__main__":
-    write_measurement("pairs", COMMAND, measure())
+    write_measurement("pairs", COMMAND, measure(SEEDS) + measure(SHORTCUTS))

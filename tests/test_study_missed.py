@@ -1,0 +1,77 @@
+"""How much single blocks are missed: orders and shares by hand, the record against the runs."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from resnet_edu import records, resnet20
+from resnet_edu.blocks import BasicBlock
+from resnet_edu.checkpoint import load_checkpoint
+from resnet_edu.resnet import ResNet
+from resnet_edu.study import missed
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return records.read_measurement("missed")
+
+
+def of_run(rows, run):
+    whole, *cut = [row for row in rows if row["run"] == run]
+    return whole, cut
+
+
+def test_every_block_that_can_go_goes_once():
+    network = ResNet(BasicBlock, (2, 3, 1), (4, 8, 16))
+    assert missed.without_one(network) == {
+        "stage1": [(0, 1), (1,), (0,)],
+        "stage2": [(0, 2), (0, 1)],
+        "stage3": [],
+    }
+
+
+def test_written_by_hand():
+    torch.manual_seed(0)
+    network, x = resnet20().eval(), torch.randn(2, 3, 32, 32)
+    shares = missed.written(network, x)
+    assert [len(stage) for stage in shares.values()] == [3, 3, 3]
+    with torch.no_grad():
+        y = network.stem(x)
+        first = network.stage1[0]
+        assert shares["stage1"][0] == pytest.approx((first.residual(y).norm() / y.norm()).item())
+        y = network.stage2[1](network.stage2[0](network.stage1(y)))
+        last = network.stage2[2]
+        assert shares["stage2"][2] == pytest.approx((last.residual(y).norm() / y.norm()).item())
+    assert math.isnan(shares["stage2"][0]) and math.isnan(shares["stage3"][0])
+
+
+def test_the_record_is_whole(rows):
+    assert list(dict.fromkeys(row["run"] for row in rows)) == list(missed.RUNS)
+    for run in missed.RUNS:
+        finished = records.read_run(records.ROOT / "runs" / run)
+        network, _ = load_checkpoint(finished.checkpoint)
+        n = len(network.stage1)
+        whole, cut = of_run(rows, run)
+        assert whole["without"] is None and whole["added"] is None
+        numbers = [row["without"] for row in cut]
+        assert numbers == [b for b in range(1, 3 * n + 1) if b not in (n + 1, 2 * n + 1)]
+        assert {row["of"] for row in (whole, *cut)} == {3 * n}
+        assert 100 * whole["wrong"] / whole["pictures"] == pytest.approx(finished.test_error, abs=2)
+
+
+def test_the_record_is_what_the_networks_answer(rows, cifar10, monkeypatch):
+    """The first run, with a tenth of the pictures."""
+    some = replace(cifar10, test=cifar10.test[torch.arange(0, 10_000, 50)])
+    (part,) = {len(some.test)}
+    found = list(missed.measure_run(missed.RUNS[0], some))
+    whole, cut = of_run(rows, missed.RUNS[0])
+    for row, recorded in zip(found, (whole, *cut), strict=True):
+        assert (row["run"], row["without"], row["pictures"]) == (*list(recorded.values())[:2], part)
+        for key in ("wrong", "settled"):
+            share = recorded[key] / recorded["pictures"]
+            width = (share * (1 - share) / part) ** 0.5
+            assert row[key] / part == pytest.approx(share, abs=4 * width)
+        if row["added"]:
+            assert row["added"] == pytest.approx(recorded["added"], rel=0.2)
