@@ -75,3 +75,39 @@ def test_the_record_is_what_the_networks_answer(rows, cifar10, monkeypatch):
             assert row[key] / part == pytest.approx(share, abs=4 * width)
         if row["added"]:
             assert row["added"] == pytest.approx(recorded["added"], rel=0.2)
+
+
+def costs(rows, run, state="wrong"):
+    """In points of test error, block by block."""
+    whole, cut = of_run(rows, run)
+    return [100 * (row[state] - whole[state]) / row["pictures"] for row in cut]
+
+
+def middle(values):
+    return sorted(values)[len(values) // 2]
+
+
+def test_what_the_chapter_says_of_depth_holds(rows):
+    runs = [f"resnet{depth}-cifar10-short-s0" for depth in (20, 32, 56)]
+    found = [costs(rows, run) for run in runs]
+    assert [round(middle(cost)) for cost in found] == [19, 9, 2]
+    assert [round(sum(cost)) for cost in found] == [144, 165, 131]
+    assert len(found[2]) == 25 and sum(cost < 1 for cost in found[2]) == 8
+    _, cut = of_run(rows, runs[2])
+    cheap = [row["added"] for row, cost in zip(cut, found[2], strict=True) if cost < 1]
+    assert min(cheap) > 0.15 and max(cheap) < 1 / 3 < max(row["added"] for row in cut) / 3
+    last = [cost[-1] for cost in (costs(rows, missed.RUNS[0]), found[0], found[2])]
+    assert all(26.5 < cost < 37 for cost in last)
+    assert [round(cost) for cost in found[1][-2:]] == [29, 13]
+
+
+def test_what_the_chapter_says_of_plain_networks_holds(rows):
+    plain = [run for run in missed.RUNS if run.startswith("plain")]
+    assert [round(middle(costs(rows, run))) for run in plain] == [81, 76, 67]
+    for run in plain:
+        assert min(costs(rows, run)) > 50
+        assert middle(costs(rows, run, "settled")) > 55
+    full, short = (f"resnet20-cifar10-{recipe}-s0" for recipe in ("paper", "short"))
+    assert middle(costs(rows, full)) > middle(costs(rows, short)) + 9
+    whole, _ = of_run(rows, full)
+    assert 350 < 10_000 / whole["pictures"] * (whole["settled"] - whole["wrong"]) < 420
