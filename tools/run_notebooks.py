@@ -101,8 +101,8 @@ def main() -> int:
             run(path)
             taken = time.perf_counter() - started
             # Of the kernels so far, the largest; the last row has the largest of all.
-            memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-            rows.append({"chapter": path.stem, "seconds": round(taken, 1), "peak_mb_so_far": memory})
+            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+            rows.append({"chapter": path.stem, "seconds": round(taken, 1), "peak_mb_so_far": peak})
             print(f"{taken:.0f} s", flush=True)
         except (CellExecutionError, ValueError) as error:
             failed += 1
