@@ -10,6 +10,7 @@ settling the batch norms afterwards is ours.
 
 import math
 from collections.abc import Iterator
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -69,16 +70,15 @@ def measure_run(name: str, dataset: Dataset) -> Iterator[dict]:
     network, about = load_checkpoint(read_run(ROOT / "runs" / name).checkpoint)
     step = len(dataset.test) // PICTURES + 1  # one that does not go round with the classes
     added = written(network, normalise(dataset.test.images[::step], about.mean, about.std))
-    before, so_far = {}, 0
-    for stage, shares in added.items():
-        before[stage], so_far = so_far, so_far + len(shares)
+    lengths = [len(shares) for shares in added.values()]
+    before = dict(zip(added, accumulate(lengths, initial=0), strict=False))
     for row in lesions(network, dataset, about, without_one(network)):
         stage, order = row.pop("stage"), row.pop("order")
         gone = [b for b in range(len(added[stage])) if b not in order]
         yield {
             "run": name,
             "without": before[stage] + gone[0] + 1 if gone else None,
-            "of": so_far,
+            "of": sum(lengths),
             "added": round(added[stage][gone[0]], 3) if gone else None,
             **row,
         }
